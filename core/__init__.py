@@ -1,0 +1,1 @@
+"""What a genre is and how it is learned: no threads, no watching, no clock."""

@@ -1,0 +1,1 @@
+"""From what was heard and what people said to what may be done; runs in the resident."""

@@ -1,0 +1,76 @@
+"""From a hearing to a verdict: the genres of a track in order, each with a confidence.
+
+Pure and cheap, so it is done anew whenever the calibration, the memory or the taxonomy
+changes. Training pools with these same functions, so what is calibrated is what is used.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GenreConfidence", "Verdict", "calibrate", "pool", "segment_probabilities"]
+
+Probabilities = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenreConfidence:
+    """One genre and how sure we are of it, calibrated, in [0, 1]."""
+
+    genre: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The genres of a track, surest first, and what the verdict rests on."""
+
+    genres: tuple[GenreConfidence, ...]
+    model_version: str
+    segments: int
+    evidence: str = "model"  # "model", or who else spoke: "this track", "album", "artist"
+
+    @property
+    def best(self) -> GenreConfidence | None:
+        """The surest genre; None where nothing was heard."""
+        return self.genres[0] if self.genres else None
+
+
+def segment_probabilities(
+    scores: NDArray[np.floating], weights: NDArray[np.floating]
+) -> Probabilities:
+    """Late fusion of the members' raw scores [members, n, genres] to probabilities [n, genres].
+
+    The members' log-probabilities are averaged with *weights* [members] and renormalised.
+    """
+    logs = _log_softmax(np.asarray(scores, dtype=np.float64))
+    share = np.asarray(weights, dtype=np.float64) / np.sum(weights)
+    return np.exp(_log_softmax(np.tensordot(share, logs, axes=1)))
+
+
+def pool(scores: NDArray[np.floating], weights: NDArray[np.floating]) -> Probabilities:
+    """Average the segments' probabilities [n, genres] to [genres], the surer the heavier.
+
+    A segment weighs exp(-entropy): 1 where the ensemble is certain, 1/genres where it
+    knows nothing. Needs at least one segment.
+    """
+    segments = segment_probabilities(scores, weights)
+    entropy = -np.sum(segments * np.log(np.maximum(segments, 1e-12)), axis=1)
+    weight = np.exp(-entropy)
+    pooled: Probabilities = weight @ segments / weight.sum()
+    return pooled
+
+
+def calibrate(
+    pooled: Probabilities, temperature: float, bias: NDArray[np.floating]
+) -> Probabilities:
+    """Temperature and per-genre bias on pooled probabilities [..., genres] (Guo et al. 2017)."""
+    logs = np.log(np.maximum(pooled, 1e-12))
+    return np.exp(_log_softmax((logs + bias) / temperature))
+
+
+def _log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    logs: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return logs

@@ -1,0 +1,1 @@
+"""Training, calibration and the gate: runs in the trainer, the only home of TensorFlow."""

@@ -1,0 +1,1 @@
+"""When things happen: events, processes, schedule, people."""
