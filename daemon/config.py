@@ -36,6 +36,7 @@ __all__ = [
 
 PROGRAM = "genrewatch"
 ROOT = Path(__file__).resolve().parent
+UNIONS = (types.UnionType, typing.Union)  # `float | str` and `Literal["x"] | float` differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +238,7 @@ def _value(hint: Any, value: Any, key: str) -> Any:
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return typing.get_args(hint) if typing.get_origin(hint) in UNIONS else (hint,)
 
 
 def _fits(hint: Any, value: Any) -> bool:
@@ -267,7 +268,7 @@ def _bounded(value: Any, key: str) -> Any:
 
 def _wanted(hint: Any) -> str:
     names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+    if typing.get_origin(hint) in UNIONS:
         return " or ".join(_wanted(option) for option in typing.get_args(hint))
     if typing.get_origin(hint) is Literal:
         return " or ".join(f'"{choice}"' for choice in typing.get_args(hint))
