@@ -5,6 +5,7 @@ changes. Training pools with these same functions, so what is calibrated is what
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Verdict:
 
 
 def segment_probabilities(
-    scores: NDArray[np.floating], weights: NDArray[np.floating]
+    scores: NDArray[np.floating[Any]], weights: NDArray[np.floating]
 ) -> Probabilities:
     """Late fusion of the members' raw scores [members, n, genres] to probabilities [n, genres].
 
@@ -49,7 +50,7 @@ def segment_probabilities(
     return np.exp(_log_softmax(np.tensordot(share, logs, axes=1)))
 
 
-def pool(scores: NDArray[np.floating], weights: NDArray[np.floating]) -> Probabilities:
+def pool(scores: NDArray[np.floating[Any]], weights: NDArray[np.floating]) -> Probabilities:
     """Average the segments' probabilities [n, genres] to [genres], the surer the heavier.
 
     A segment weighs exp(-entropy): 1 where the ensemble is certain, 1/genres where it
@@ -63,7 +64,7 @@ def pool(scores: NDArray[np.floating], weights: NDArray[np.floating]) -> Probabi
 
 
 def calibrate(
-    pooled: Probabilities, temperature: float, bias: NDArray[np.floating]
+    pooled: Probabilities, temperature: float, bias: NDArray[np.floating[Any]]
 ) -> Probabilities:
     """Temperature and per-genre bias on pooled probabilities [..., genres] (Guo et al. 2017)."""
     logs = np.log(np.maximum(pooled, 1e-12))

@@ -1,0 +1,99 @@
+"""May we write this genre into this file?
+
+Pure: a verdict and what stands in the file in, one action out. The user's word is final,
+and what we once wrote we change only when asked.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.decision.feedback import Origin
+from core.decision.verdict import Verdict
+from core.taxonomy import fold
+
+__all__ = ["Action", "Decision", "Standing", "decide", "threshold_of"]
+
+NEVER = 1.01  # above every confidence: without evidence for the promise nothing is written
+
+
+class Action(StrEnum):
+    """What to do with a file."""
+
+    WRITE = "write"
+    NOT_SURE = "not sure"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands in the file, and whose it is."""
+
+    genres: tuple[str, ...]  # those that mean something
+    origin: Origin
+    hands_off: bool = False
+    existing: bool = False  # lay there when the folder was first watched
+    unwritable: str | None = None  # why this file can take no genre
+    rejected: frozenset[str] = frozenset()  # folded genres that a person refused here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """An action and its reason in one sentence; *genre* is what would be written."""
+
+    action: Action
+    reason: str
+    genre: str | None = None
+
+
+def threshold_of(setting: str | float, promised: float | None) -> float:
+    """Return the lowest confidence that may be written.
+
+    *setting* is "promise" or a number; *promised* the model's threshold for the promise,
+    None where it has not enough evidence for one.
+    """
+    if isinstance(setting, str):
+        return NEVER if promised is None else promised
+    return setting
+
+
+def decide(verdict: Verdict, standing: Standing, *, threshold: float) -> Decision:
+    """Return what to do with a file, by the verdict on its track."""
+    kept = _must_be_left(standing)
+    if kept:
+        return Decision(action=Action.LEAVE, reason=kept)
+    best = verdict.best
+    if best is None:
+        return Decision(action=Action.NOT_SURE, reason="silent: there is nothing to hear")
+    if fold(best.genre) in standing.rejected:
+        return Decision(action=Action.NOT_SURE, reason=f"you said that it is not {best.genre}")
+    if best.confidence < threshold:
+        return Decision(action=Action.NOT_SURE, reason=_unsure(verdict, threshold))
+    if standing.unwritable:
+        return Decision(action=Action.LEAVE, reason=standing.unwritable, genre=best.genre)
+    return Decision(action=Action.WRITE, reason=_sure(verdict), genre=best.genre)
+
+
+def _must_be_left(standing: Standing) -> str | None:
+    if standing.hands_off:
+        return "undone or put back; left alone until you name it again"
+    if standing.origin is Origin.OURS and standing.genres:
+        return f"tagged {', '.join(standing.genres)} by us before"
+    if standing.origin is Origin.PERSON and not standing.genres:
+        return "you removed the genre"
+    if standing.genres:
+        return f"already has a genre: {', '.join(standing.genres)}"
+    if standing.existing:
+        return "was there before the folder was watched; ask with: genrewatch tag --existing"
+    return None
+
+
+def _sure(verdict: Verdict) -> str:
+    best = verdict.genres[0]
+    return f"{best.genre} at {best.confidence:.0%} ({verdict.evidence})"
+
+
+def _unsure(verdict: Verdict, threshold: float) -> str:
+    best = verdict.genres[0]
+    if threshold > 1:
+        return f"{best.genre} at {best.confidence:.0%}, but no evidence yet to keep the promise"
+    return f"{best.genre} at {best.confidence:.0%}, below the {threshold:.0%} needed"

@@ -1,0 +1,130 @@
+"""What people said of genres: append-only, the latest word on a track wins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
+
+__all__ = [
+    "FeedbackRow",
+    "all_feedback",
+    "count_since",
+    "feedback_of_artist",
+    "feedback_of_track",
+    "last_feedback_id",
+    "learn_spelling",
+    "record_feedback",
+    "spellings",
+]
+
+COLUMNS = "id, path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at"
+LABELS = "('correction', 'label', 'confirmation')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackRow:
+    """One word of a person; *kind* as in the design's vocabulary."""
+
+    path: str
+    fingerprint: str
+    kind: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    via: str  # "retag", "tag", "review" or "page"
+    artist: str | None = None
+    album_artist: str | None = None
+    album: str | None = None
+    compilation: bool = False
+    at: str = ""
+    id: int = 0
+
+
+def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
+    """Append *row*; its id and time are set here."""
+    db.execute(
+        """
+        insert into feedback
+            (path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        [
+            path_bytes(row.path),
+            row.fingerprint,
+            row.kind,
+            list_json(row.old),
+            list_json(row.new),
+            row.via,
+            row.artist,
+            row.album_artist,
+            row.album,
+            int(row.compilation),
+            time_text(now),
+        ],
+    )
+
+
+def all_feedback(db: Database) -> list[FeedbackRow]:
+    """Return all feedback, the oldest first."""
+    return _rows(db, "order by id", [])
+
+
+def feedback_of_track(db: Database, fingerprint: str) -> list[FeedbackRow]:
+    """Return what was said of this track, the oldest first."""
+    return _rows(db, "where fingerprint = ? order by id", [fingerprint])
+
+
+def feedback_of_artist(db: Database, artist: str) -> list[FeedbackRow]:
+    """Return the labels people gave to tracks of *artist* (as tagged), the oldest first."""
+    return _rows(db, f"where artist = ? and kind in {LABELS} order by id", [artist])
+
+
+def last_feedback_id(db: Database) -> int:
+    """Return the id of the newest feedback, 0 where there is none."""
+    newest: int = db.execute("select coalesce(max(id), 0) from feedback").fetchone()[0]
+    return newest
+
+
+def count_since(db: Database, last_id: int) -> int:
+    """Return how many feedback rows came after *last_id*."""
+    count: int = db.execute("select count(*) from feedback where id > ?", [last_id]).fetchone()[0]
+    return count
+
+
+def learn_spelling(db: Database, folded: str, spelling: str, now: datetime) -> None:
+    """Remember how the person writes a genre."""
+    db.execute(
+        "insert into spellings (folded, spelling, at) values (?, ?, ?) "
+        "on conflict (folded) do update set spelling = excluded.spelling, at = excluded.at",
+        [folded, spelling, time_text(now)],
+    )
+
+
+def spellings(db: Database) -> dict[str, str]:
+    """Return folded genre → the person's spelling."""
+    return dict(db.execute("select folded, spelling from spellings").fetchall())
+
+
+def _rows(db: Database, clause: str, values: Sequence[Any]) -> list[FeedbackRow]:
+    query = f"select {COLUMNS} from feedback {clause}"
+    return [_row(row) for row in db.execute(query, values)]
+
+
+def _row(row: Sequence[Any]) -> FeedbackRow:
+    return FeedbackRow(
+        id=row[0],
+        path=path_text(row[1]),
+        fingerprint=row[2],
+        kind=row[3],
+        old=as_list(row[4]),
+        new=as_list(row[5]),
+        via=row[6],
+        artist=row[7],
+        album_artist=row[8],
+        album=row[9],
+        compilation=bool(row[10]),
+        at=row[11],
+    )

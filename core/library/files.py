@@ -1,0 +1,309 @@
+"""What is known of files and tracks: where a track lives, what its tag said, what became of it."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
+from core.stamp import Stamp
+
+__all__ = [
+    "FileRow",
+    "Folder",
+    "add_existing",
+    "count_states",
+    "file_at",
+    "files_gone_or_here",
+    "files_in_dir",
+    "files_in_state",
+    "files_of_track",
+    "finish_baseline",
+    "folder",
+    "forget_file",
+    "known_dirs",
+    "latest_verdict_paths",
+    "mark_gone",
+    "move_file",
+    "remember_track",
+    "save_file",
+    "set_stamp",
+    "set_state",
+    "watch_folder",
+]
+
+COLUMNS = (
+    "path, fingerprint, size, mtime_ns, ctime_ns, inode, genres, origin, other, artist, "
+    "album_artist, album, title, composer, compilation, state, reason, existing, hands_off, "
+    "first_seen_at, changed_at, gone_at"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """A file as last known. *stamp* is of the moment when its tag was read."""
+
+    path: str
+    stamp: Stamp
+    state: str  # "pending", "tagged", "not_sure", "left" or "failed"
+    fingerprint: str | None = None
+    genres: tuple[str, ...] = ()
+    origin: str = "none"
+    other: str = ""
+    artist: str | None = None
+    album_artist: str | None = None
+    album: str | None = None
+    title: str | None = None
+    composer: str | None = None
+    compilation: bool = False
+    reason: str = ""
+    existing: bool = False
+    hands_off: bool = False
+    first_seen_at: str = ""
+    changed_at: str = ""
+    gone_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A watched folder; *baseline_at* is None until all that was there has been listed."""
+
+    path: str
+    first_watched_at: str
+    baseline_at: str | None
+
+
+def file_at(db: Database, path: str) -> FileRow | None:
+    """Return what is known of the file at *path*, vanished or not."""
+    row = db.execute(f"select {COLUMNS} from files where path = ?", [path_bytes(path)]).fetchone()
+    return _file(row) if row else None
+
+
+def files_of_track(db: Database, fingerprint: str) -> list[FileRow]:
+    """Return every file known to hold this track, the ones still there first."""
+    return _files(
+        db,
+        "where fingerprint = ? order by gone_at is not null, gone_at desc, path",
+        [fingerprint],
+    )
+
+
+def files_in_state(db: Database, state: str, limit: int = -1) -> list[FileRow]:
+    """Return the files in *state* that are still there, the latest changed first."""
+    return _files(
+        db,
+        "where state = ? and gone_at is null order by changed_at desc, path limit ?",
+        [state, limit],
+    )
+
+
+def latest_verdict_paths(db: Database, limit: int) -> list[FileRow]:
+    """Return the last files that were judged, the latest first."""
+    return _files(
+        db,
+        "where state in ('tagged', 'not_sure') and gone_at is null "
+        "order by changed_at desc, path limit ?",
+        [limit],
+    )
+
+
+def files_gone_or_here(db: Database, under: str) -> list[FileRow]:
+    """Return all files at or below the path *under*."""
+    first, last = _below(under)
+    return _files(
+        db,
+        "where path = ? or (path >= ? and path < ?) order by path",
+        [path_bytes(under), first, last],
+    )
+
+
+def files_in_dir(db: Database, directory: str) -> dict[str, tuple[Stamp, str]]:
+    """Return path → (stamp, state) of the files in *directory* that are still there."""
+    rows = db.execute(
+        "select path, size, mtime_ns, ctime_ns, inode, state "
+        "from files where dir = ? and gone_at is null",
+        [path_bytes(directory)],
+    )
+    return {
+        path_text(path): (Stamp(size=size, mtime_ns=mtime, ctime_ns=ctime, inode=inode), state)
+        for path, size, mtime, ctime, inode, state in rows
+    }
+
+
+def known_dirs(db: Database, root: str) -> list[str]:
+    """Return the directories at or below *root* that hold files as far as known."""
+    first, last = _below(root)
+    rows = db.execute(
+        "select distinct dir from files "
+        "where gone_at is null and (dir = ? or (dir >= ? and dir < ?))",
+        [path_bytes(root), first, last],
+    )
+    return [path_text(row[0]) for row in rows]
+
+
+def count_states(db: Database) -> dict[str, int]:
+    """Return how many files that are still there are in each state."""
+    rows = db.execute("select state, count(*) from files where gone_at is null group by state")
+    return dict(rows.fetchall())
+
+
+def save_file(db: Database, row: FileRow, now: datetime) -> None:
+    """Record *row* whole; first_seen_at stays, changed_at moves when the state does."""
+    before = file_at(db, row.path)
+    moment = time_text(now)
+    seen = row.first_seen_at or (before.first_seen_at if before else moment)
+    changed = before.changed_at if before and before.state == row.state else moment
+    _insert(db, replace(row, first_seen_at=seen, changed_at=changed))
+
+
+def set_state(db: Database, path: str, state: str, reason: str, now: datetime) -> None:
+    """Record what became of the file at *path*, and why."""
+    db.execute(
+        "update files set state = ?, reason = ?, changed_at = ? where path = ?",
+        [state, reason, time_text(now), path_bytes(path)],
+    )
+
+
+def set_stamp(db: Database, path: str, stamp: Stamp) -> None:
+    """Record that the file at *path* was looked at and means nothing new."""
+    db.execute(
+        "update files set size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, gone_at = null "
+        "where path = ?",
+        [stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, path_bytes(path)],
+    )
+
+
+def move_file(db: Database, old: str, new: str, stamp: Stamp) -> None:
+    """Record that the file at *old* now lies at *new*, with all that is known of it."""
+    db.execute("delete from files where path = ?", [path_bytes(new)])
+    db.execute(
+        "update files set path = ?, dir = ?, gone_at = null where path = ?",
+        [path_bytes(new), _dir(new), path_bytes(old)],
+    )
+    set_stamp(db, new, stamp)
+
+
+def mark_gone(db: Database, paths: Iterable[str], now: datetime) -> None:
+    """Record that these files vanished; they are kept, so that a move is recognised."""
+    moment = time_text(now)
+    for path in paths:
+        db.execute(
+            "update files set gone_at = ? where path = ? and gone_at is null",
+            [moment, path_bytes(path)],
+        )
+
+
+def forget_file(db: Database, path: str) -> None:
+    """Drop the file's row; feedback and writes stay."""
+    db.execute("delete from files where path = ?", [path_bytes(path)])
+
+
+def remember_track(db: Database, fingerprint: str, duration_s: float, now: datetime) -> None:
+    """Record the track, once."""
+    db.execute(
+        "insert into tracks (fingerprint, duration_s, first_seen_at) values (?, ?, ?) "
+        "on conflict (fingerprint) do nothing",
+        [fingerprint, duration_s, time_text(now)],
+    )
+
+
+def folder(db: Database, path: str) -> Folder | None:
+    """Return what is known of the watched folder at *path*."""
+    row = db.execute(
+        "select first_watched_at, baseline_at from folders where path = ?", [path_bytes(path)]
+    ).fetchone()
+    return Folder(path=path, first_watched_at=row[0], baseline_at=row[1]) if row else None
+
+
+def watch_folder(db: Database, path: str, now: datetime) -> None:
+    """Record that *path* is watched from now on, once."""
+    db.execute(
+        "insert into folders (path, first_watched_at) values (?, ?) on conflict (path) do nothing",
+        [path_bytes(path), time_text(now)],
+    )
+
+
+def add_existing(db: Database, found: Sequence[tuple[str, Stamp]], now: datetime) -> None:
+    """Record files that lay in a folder when it was first watched: read, never written unasked."""
+    for path, stamp in found:
+        if file_at(db, path) is None:
+            save_file(db, FileRow(path=path, stamp=stamp, state="pending", existing=True), now)
+
+
+def finish_baseline(db: Database, path: str, now: datetime) -> None:
+    """Record that all that lay in the folder has been listed."""
+    db.execute(
+        "update folders set baseline_at = ? where path = ?", [time_text(now), path_bytes(path)]
+    )
+
+
+def _insert(db: Database, row: FileRow) -> None:
+    values: dict[str, Any] = {
+        "path": path_bytes(row.path),
+        "dir": _dir(row.path),
+        "fingerprint": row.fingerprint,
+        "size": row.stamp.size,
+        "mtime_ns": row.stamp.mtime_ns,
+        "ctime_ns": row.stamp.ctime_ns,
+        "inode": row.stamp.inode,
+        "genres": list_json(row.genres),
+        "origin": row.origin,
+        "other": row.other,
+        "artist": row.artist,
+        "album_artist": row.album_artist,
+        "album": row.album,
+        "title": row.title,
+        "composer": row.composer,
+        "compilation": int(row.compilation),
+        "state": row.state,
+        "reason": row.reason,
+        "existing": int(row.existing),
+        "hands_off": int(row.hands_off),
+        "first_seen_at": row.first_seen_at,
+        "changed_at": row.changed_at,
+        "gone_at": row.gone_at,
+    }
+    names = ", ".join(values)
+    places = ", ".join(f":{name}" for name in values)
+    db.execute(f"insert or replace into files ({names}) values ({places})", values)
+
+
+def _files(db: Database, clause: str, values: Sequence[Any]) -> list[FileRow]:
+    query = f"select {COLUMNS} from files {clause}"
+    return [_file(row) for row in db.execute(query, values)]
+
+
+def _file(row: Sequence[Any]) -> FileRow:
+    return FileRow(
+        path=path_text(row[0]),
+        fingerprint=row[1],
+        stamp=Stamp(size=row[2], mtime_ns=row[3], ctime_ns=row[4], inode=row[5]),
+        genres=as_list(row[6]),
+        origin=row[7],
+        other=row[8],
+        artist=row[9],
+        album_artist=row[10],
+        album=row[11],
+        title=row[12],
+        composer=row[13],
+        compilation=bool(row[14]),
+        state=row[15],
+        reason=row[16],
+        existing=bool(row[17]),
+        hands_off=bool(row[18]),
+        first_seen_at=row[19],
+        changed_at=row[20],
+        gone_at=row[21],
+    )
+
+
+def _dir(path: str) -> bytes:
+    return os.path.dirname(path_bytes(path))  # noqa: PTH120  bytes
+
+
+def _below(root: str) -> tuple[bytes, bytes]:
+    prefix = path_bytes(root).rstrip(b"/") + b"/"
+    return prefix, prefix[:-1] + b"0"  # "0" follows "/" in byte order

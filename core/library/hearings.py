@@ -1,0 +1,235 @@
+"""What workers heard and what was judged of it, kept so that no audio is decoded twice.
+
+Every track keeps about 2 kB; labelled and not-sure tracks also keep their segments, for
+retraining and re-judging. Arrays are stored little-endian: features and scores float16.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from core.library.codec import as_list, list_json, path_text, time_text
+
+__all__ = [
+    "HearingRow",
+    "Label",
+    "VerdictRow",
+    "drop_segments",
+    "hearing_of",
+    "labels",
+    "save_hearing",
+    "save_verdict",
+    "stale_unsure",
+    "verdict_of",
+]
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HearingRow:
+    """A hearing as kept; the arrays per segment are None where only the summary was kept."""
+
+    fingerprint: str
+    feature_version: int
+    model_version: str
+    genres: tuple[str, ...]  # columns of the scores
+    segments: int
+    track_features: Floats  # [2, 135]: mean and std
+    pooled_scores: Floats  # [members, genres]
+    starts_s: Floats | None = None  # [segments]
+    features: Floats | None = None  # [segments, 135]
+    scores: Floats | None = None  # [members, segments, genres]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """The last verdict on a track: (genre, confidence), surest first."""
+
+    fingerprint: str
+    model_version: str
+    genres: tuple[tuple[str, float], ...]
+    evidence: str
+    segments: int
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Label:
+    """A track that a person named the genre of, as training wants it."""
+
+    fingerprint: str
+    genre: str
+    group: str  # whose music: artist, else the folder; never on both sides of a split
+    features: Floats  # [segments, 135]
+
+
+def save_hearing(db: Database, row: HearingRow) -> None:
+    """Record *row*, in place of an older hearing of the same track."""
+    db.execute(
+        """
+        insert or replace into hearings
+            (fingerprint, feature_version, model_version, genres, segments,
+             track_features, pooled_scores, starts_s, features, scores)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        [
+            row.fingerprint,
+            row.feature_version,
+            row.model_version,
+            list_json(row.genres),
+            row.segments,
+            _half(row.track_features),
+            _half(row.pooled_scores),
+            None if row.starts_s is None else row.starts_s.astype("<f4").tobytes(),
+            None if row.features is None else _half(row.features),
+            None if row.scores is None else _half(row.scores),
+        ],
+    )
+
+
+def hearing_of(db: Database, fingerprint: str) -> HearingRow | None:
+    """Return what was heard in this track."""
+    row = db.execute(
+        "select fingerprint, feature_version, model_version, genres, segments, track_features, "
+        "pooled_scores, starts_s, features, scores from hearings where fingerprint = ?",
+        [fingerprint],
+    ).fetchone()
+    return _hearing(row) if row else None
+
+
+def drop_segments(db: Database, fingerprint: str) -> None:
+    """Keep only the summary of this track's hearing."""
+    db.execute(
+        "update hearings set starts_s = null, features = null, scores = null where fingerprint = ?",
+        [fingerprint],
+    )
+
+
+def save_verdict(db: Database, row: VerdictRow, now: datetime) -> None:
+    """Record the verdict in place of the one before."""
+    db.execute(
+        "insert or replace into verdicts "
+        "(fingerprint, model_version, genres, evidence, segments, at) values (?, ?, ?, ?, ?, ?)",
+        [
+            row.fingerprint,
+            row.model_version,
+            json.dumps(row.genres, ensure_ascii=False),
+            row.evidence,
+            row.segments,
+            time_text(now),
+        ],
+    )
+
+
+def verdict_of(db: Database, fingerprint: str | None) -> VerdictRow | None:
+    """Return the last verdict on this track."""
+    row = db.execute(
+        "select fingerprint, model_version, genres, evidence, segments, at "
+        "from verdicts where fingerprint = ?",
+        [fingerprint],
+    ).fetchone()
+    if row is None:
+        return None
+    return VerdictRow(
+        fingerprint=row[0],
+        model_version=row[1],
+        genres=tuple((genre, confidence) for genre, confidence in json.loads(row[2])),
+        evidence=row[3],
+        segments=row[4],
+        at=row[5],
+    )
+
+
+def stale_unsure(db: Database, model_version: str, limit: int) -> list[tuple[str, str]]:
+    """Return (path, fingerprint) of not-sure files whose verdict is of another model."""
+    rows = db.execute(
+        """
+        select files.path, files.fingerprint
+        from files
+        join verdicts using (fingerprint)
+        where files.state = 'not_sure'
+            and files.gone_at is null
+            and files.hands_off = 0
+            and verdicts.model_version != ?
+        limit ?
+        """,
+        [model_version, limit],
+    )
+    return [(path_text(path), fingerprint) for path, fingerprint in rows]
+
+
+def labels(db: Database, feature_version: int) -> list[Label]:
+    """Return what people said of tracks whose segments are kept; the latest word wins.
+
+    Only people's words: confirmations, corrections and labels, never our own guesses. A
+    track whose last word is a rejection or an emptied tag has no label.
+    """
+    rows = db.execute(
+        """
+        select feedback.fingerprint, feedback.new, feedback.artist, feedback.album_artist,
+            feedback.path, hearings.segments, hearings.features
+        from feedback
+        join hearings using (fingerprint)
+        where feedback.id in (
+                select max(id)
+                from feedback
+                where kind != 'reversion'
+                group by fingerprint
+            )
+            and feedback.kind in ('correction', 'label', 'confirmation')
+            and feedback.new != '[]'
+            and hearings.features is not null
+            and hearings.segments > 0
+            and hearings.feature_version = ?
+        order by feedback.id
+        """,
+        [feature_version],
+    )
+    return [_label(row) for row in rows]
+
+
+def _label(row: Sequence[Any]) -> Label:
+    folder = path_text(row[4]).rpartition("/")[0]
+    return Label(
+        fingerprint=row[0],
+        genre=as_list(row[1])[0],
+        group=(row[2] or row[3] or folder).strip().casefold(),
+        features=_array(row[6], (row[5], -1)),
+    )
+
+
+def _hearing(row: Sequence[Any]) -> HearingRow:
+    genres = as_list(row[3])
+    segments = row[4]
+    pooled = _array(row[6], (-1, len(genres)))
+    return HearingRow(
+        fingerprint=row[0],
+        feature_version=row[1],
+        model_version=row[2],
+        genres=genres,
+        segments=segments,
+        track_features=_array(row[5], (2, -1)),
+        pooled_scores=pooled,
+        starts_s=None if row[7] is None else np.frombuffer(row[7], "<f4"),
+        features=None if row[8] is None else _array(row[8], (segments, -1)),
+        scores=None if row[9] is None else _array(row[9], (len(pooled), segments, len(genres))),
+    )
+
+
+def _half(values: Floats) -> bytes:
+    limit = np.finfo(np.float16).max
+    return np.clip(values, -limit, limit).astype("<f2").tobytes()
+
+
+def _array(blob: bytes, shape: tuple[int, ...]) -> Floats:
+    values: Floats = np.frombuffer(blob, "<f2").astype(np.float32)
+    if values.size == 0:
+        return np.zeros((0, 0), np.float32)
+    return values.reshape(shape)

@@ -1,0 +1,217 @@
+"""Open the record, bring it to the newest schema, and lend safe transactions.
+
+SQLite in WAL mode with STRICT tables and foreign keys; migrations run in order and are
+remembered by sqlite-utils. A database from a newer program is refused, never touched.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from core.errors import LibraryError
+
+__all__ = ["SCHEMA_VERSION", "open_library", "writing"]
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 30.0
+
+migrations = Migrations("genrewatch")
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Create the tables of the first release."""
+    for statement in FIRST:
+        db.execute(statement)
+
+
+def open_library(path: Path) -> Database:
+    """Open the record at *path*, created where absent, at the newest schema.
+
+    Raises LibraryError when it cannot be opened or is from a newer program.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        path.chmod(0o600)
+        return _prepared(Database(connection), path)
+    except (sqlite3.Error, OSError) as error:
+        raise LibraryError(
+            f"the record cannot be opened ({error})",
+            str(path),
+            "check that the folder is writable, or put a backup in its place",
+        ) from error
+
+
+@contextmanager
+def writing(db: Database) -> Iterator[None]:
+    """Hold the write lock from the start: a plain `begin` that reads first fails at once in WAL."""
+    db.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        db.execute("rollback")
+        raise
+    db.execute("commit")
+
+
+def _prepared(db: Database, path: Path) -> Database:
+    db.execute("pragma foreign_keys = on")
+    found = db.execute("pragma user_version").fetchone()[0]
+    if found > SCHEMA_VERSION:
+        raise LibraryError(
+            "the record was made by a newer genrewatch", str(path), "update the program"
+        )
+    if found < SCHEMA_VERSION:
+        db.execute("pragma journal_mode = wal")
+        migrations.apply(db)
+        db.execute(f"pragma user_version = {SCHEMA_VERSION}")
+    db.execute("pragma synchronous = full")  # a committed journal row must survive a power cut
+    db.execute("pragma fullfsync = on")  # and on macOS, fsync alone does not reach the disk
+    return db
+
+
+FIRST = (
+    """
+    create table folders (
+        path blob primary key,            -- absolute, as the file system spells it
+        first_watched_at text not null,   -- ISO 8601 UTC
+        baseline_at text                  -- when everything that was there had been listed
+    ) strict
+    """,
+    """
+    create table tracks (
+        fingerprint text primary key,     -- hash of the audio packets
+        duration_s real not null,
+        first_seen_at text not null
+    ) strict
+    """,
+    """
+    create table files (
+        path blob primary key,
+        dir blob not null,                -- the folder it lies in, for the rescan
+        fingerprint text references tracks (fingerprint),  -- null until probed
+        size integer not null,
+        mtime_ns integer not null,
+        ctime_ns integer not null,
+        inode integer not null,
+        genres text not null default '[]',    -- JSON list, as last read from a settled file
+        origin text not null default 'none'
+            check (origin in ('none', 'person', 'arrived', 'program', 'ours')),
+        other text not null default '',   -- digest of all other tags, to know restores
+        artist text,
+        album_artist text,
+        album text,
+        title text,
+        composer text,
+        compilation integer not null default 0,
+        state text not null
+            check (state in ('pending', 'tagged', 'not_sure', 'left', 'failed')),
+        reason text not null default '',  -- why it is in that state, one sentence
+        existing integer not null default 0,  -- lay there when the folder was first watched
+        hands_off integer not null default 0, -- undone or put back: only a person acts on it now
+        first_seen_at text not null,
+        changed_at text not null,         -- when state last changed
+        gone_at text                      -- vanished; kept, so that a move is recognised
+    ) strict
+    """,
+    "create index files_by_dir on files (dir)",
+    "create index files_by_fingerprint on files (fingerprint)",
+    "create index files_by_state on files (state, changed_at)",
+    """
+    create table hearings (
+        fingerprint text primary key references tracks (fingerprint),
+        feature_version integer not null,
+        model_version text not null,
+        genres text not null,             -- JSON list: the columns of the scores
+        segments integer not null,        -- how many were heard; 0 is silence
+        track_features blob not null,     -- f16 [2, 135]: mean and std over segments
+        embedding blob,                   -- f16: mean backbone embedding, where there is one
+        pooled_scores blob not null,      -- f16 [members, genres]: mean over segments
+        starts_s blob,                    -- f32 [segments], for labelled and not-sure tracks
+        features blob,                    -- f16 [segments, 135], likewise
+        scores blob                       -- f16 [members, segments, genres], likewise
+    ) strict
+    """,
+    """
+    create table verdicts (
+        fingerprint text primary key references tracks (fingerprint),
+        model_version text not null,
+        genres text not null,             -- JSON list of [genre, confidence], surest first
+        evidence text not null,
+        segments integer not null,
+        at text not null
+    ) strict
+    """,
+    """
+    create table tag_writes (
+        id integer primary key,
+        path blob not null,
+        scratch blob not null,            -- the copy that is worked on, to be found after a crash
+        fingerprint text,
+        old text not null,                -- JSON list: genres before
+        new text not null,                -- JSON list: genres asked for
+        old_origin text not null,         -- whose the old genres were
+        origin text not null check (origin in ('person', 'ours', 'arrived', 'program', 'none')),
+        cause text not null,              -- 'drop', 'tag', 'review', 'undo', …
+        undoes integer references tag_writes (id),
+        state text not null check (state in ('open', 'done', 'undone', 'failed')),
+        reason text not null default '',
+        writer_pid integer not null,
+        writer_started text not null,     -- start time of that process: pids are used again
+        begun_at text not null,
+        closed_at text,
+        after_mtime_ns integer
+    ) strict
+    """,
+    "create unique index one_open_write_a_file on tag_writes (path) where state = 'open'",
+    "create index tag_writes_by_path on tag_writes (path, id)",
+    "create index tag_writes_by_fingerprint on tag_writes (fingerprint, state)",
+    """
+    create table feedback (
+        id integer primary key,
+        path blob not null,
+        fingerprint text not null,
+        kind text not null
+            check (kind in ('correction', 'rejection', 'label', 'confirmation', 'reversion')),
+        old text not null,                -- JSON list
+        new text not null,                -- JSON list
+        via text not null,                -- 'retag', 'tag', 'review', 'page'
+        artist text,
+        album_artist text,
+        album text,
+        compilation integer not null default 0,
+        at text not null
+    ) strict
+    """,
+    "create index feedback_by_fingerprint on feedback (fingerprint, id)",
+    "create index feedback_by_artist on feedback (artist)",
+    """
+    create table spellings (
+        folded text primary key,          -- case, spaces, hyphens and "&" folded
+        spelling text not null,           -- as the person writes it
+        at text not null
+    ) strict
+    """,
+    """
+    create table runs (
+        id integer primary key,
+        asked_by text not null check (asked_by in ('night', 'command', 'train')),
+        started_at text not null,
+        ended_at text,
+        outcome text check (outcome in ('promoted', 'refused', 'skipped', 'failed')),
+        reason text not null default '',
+        version text,
+        last_feedback integer not null default 0  -- feedback up to this id was learned from
+    ) strict
+    """,
+    """
+    create table settings (
+        key text primary key,
+        value text not null               -- JSON
+    ) strict
+    """,
+)

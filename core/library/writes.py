@@ -1,0 +1,190 @@
+"""The journal's rows: every change of a tag that was begun, and how it ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
+
+__all__ = [
+    "WriteRow",
+    "close_write",
+    "last_writes",
+    "newest_standing_write",
+    "open_write",
+    "open_write_at",
+    "open_writes",
+    "our_genres_of_track",
+    "writes_at",
+]
+
+COLUMNS = (
+    "id, path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state, reason, "
+    "writer_pid, writer_started, begun_at, closed_at, after_mtime_ns"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRow:
+    """One tag write, open or closed."""
+
+    path: str
+    scratch: str
+    fingerprint: str | None
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    old_origin: str
+    origin: str  # whose the new genres are
+    cause: str  # "drop", "tag", "review", "page", "undo"
+    writer_pid: int
+    writer_started: str
+    undoes: int | None = None
+    state: str = "open"
+    reason: str = ""
+    begun_at: str = ""
+    closed_at: str | None = None
+    after_mtime_ns: int | None = None
+    id: int = 0
+
+
+def open_write(db: Database, row: WriteRow, now: datetime) -> int:
+    """Append an open write and return its id; a second one for the same file is refused by SQL."""
+    cursor = db.execute(
+        """
+        insert into tag_writes
+            (path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state,
+             writer_pid, writer_started, begun_at)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)
+        """,
+        [
+            path_bytes(row.path),
+            path_bytes(row.scratch),
+            row.fingerprint,
+            list_json(row.old),
+            list_json(row.new),
+            row.old_origin,
+            row.origin,
+            row.cause,
+            row.undoes,
+            row.writer_pid,
+            row.writer_started,
+            time_text(now),
+        ],
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def close_write(
+    db: Database,
+    write: int,
+    state: str,
+    now: datetime,
+    *,
+    old: Sequence[str] | None = None,
+    reason: str = "",
+    after_mtime_ns: int | None = None,
+) -> None:
+    """Record how the write ended; *old* replaces what was believed to stand there before."""
+    db.execute(
+        """
+        update tag_writes
+        set state = ?, reason = ?, closed_at = ?, after_mtime_ns = ?, old = coalesce(?, old)
+        where id = ?
+        """,
+        [
+            state,
+            reason,
+            time_text(now),
+            after_mtime_ns,
+            None if old is None else list_json(old),
+            write,
+        ],
+    )
+    db.execute(
+        "update tag_writes set state = 'undone' "
+        "where id = (select undoes from tag_writes where id = ? and state = 'done')",
+        [write],
+    )
+
+
+def open_writes(db: Database) -> list[WriteRow]:
+    """Return the writes that were begun and never closed."""
+    return _rows(db, "where state = 'open' order by id", [])
+
+
+def open_write_at(db: Database, path: str) -> WriteRow | None:
+    """Return the open write of this file."""
+    return _first(_rows(db, "where state = 'open' and path = ?", [path_bytes(path)]))
+
+
+def newest_standing_write(db: Database, path: str) -> WriteRow | None:
+    """Return the last write of this file that stands and can be undone."""
+    return _first(
+        _rows(
+            db,
+            "where path = ? and state = 'done' and undoes is null order by id desc limit 1",
+            [path_bytes(path)],
+        )
+    )
+
+
+def writes_at(db: Database, path: str) -> list[WriteRow]:
+    """Return all writes of this file, the oldest first."""
+    return _rows(db, "where path = ? order by id", [path_bytes(path)])
+
+
+def last_writes(db: Database, limit: int) -> list[WriteRow]:
+    """Return the last standing writes that can be undone, the latest first; -1 for all."""
+    return _rows(db, "where state = 'done' and undoes is null order by id desc limit ?", [limit])
+
+
+def our_genres_of_track(db: Database, fingerprint: str) -> list[tuple[str, ...]]:
+    """Return the genre lists that we wrote to files of this track on our own account."""
+    rows = db.execute(
+        "select distinct new from tag_writes "
+        "where fingerprint = ? and origin = 'ours' and state in ('done', 'undone')",
+        [fingerprint],
+    )
+    return [as_list(row[0]) for row in rows]
+
+
+def move_writes(db: Database, old: str, new: str) -> None:
+    """Let the history follow a file that moved, so that its writes can still be undone."""
+    db.execute(
+        "update tag_writes set path = ? where path = ? and state != 'open'",
+        [path_bytes(new), path_bytes(old)],
+    )
+
+
+def _first(rows: list[WriteRow]) -> WriteRow | None:
+    return rows[0] if rows else None
+
+
+def _rows(db: Database, clause: str, values: Sequence[Any]) -> list[WriteRow]:
+    query = f"select {COLUMNS} from tag_writes {clause}"
+    return [_row(row) for row in db.execute(query, values)]
+
+
+def _row(row: Sequence[Any]) -> WriteRow:
+    return WriteRow(
+        id=row[0],
+        path=path_text(row[1]),
+        scratch=path_text(row[2]),
+        fingerprint=row[3],
+        old=as_list(row[4]),
+        new=as_list(row[5]),
+        old_origin=row[6],
+        origin=row[7],
+        cause=row[8],
+        undoes=row[9],
+        state=row[10],
+        reason=row[11],
+        writer_pid=row[12],
+        writer_started=row[13],
+        begun_at=row[14],
+        closed_at=row[15],
+        after_mtime_ns=row[16],
+    )

@@ -1,0 +1,216 @@
+"""The model versions on disk, and which one is the champion.
+
+One immutable folder a version; every file is checked against the manifest's sha256 before
+it is used, and nothing is ever unpickled. The champion is named by a small file that is
+replaced atomically. The shipped base model is a version like any other, never copied.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import ModelError
+
+__all__ = ["Calibration", "Manifest", "Registry", "base_dir", "load", "load_calibration"]
+
+MANIFEST_FORMAT = 1
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+KEPT = 3  # versions kept beside the champion, so that going back is possible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a model folder says of itself."""
+
+    folder: Path
+    version: str
+    created: str  # ISO 8601 UTC
+    feature_version: int
+    genres: tuple[str, ...]
+    weights: tuple[float, ...]  # of the members, in order
+    provenance: str
+    licence: str
+    fingerprints: frozenset[str]  # of the tracks trained on
+    metrics: Mapping[str, Any]  # accuracy, low, high, n, protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How raw scores become confidences; *threshold* keeps *promise*, None without evidence."""
+
+    temperature: float
+    bias: tuple[float, ...]  # per genre, in the manifest's order
+    threshold: float | None
+    promise: float
+
+
+def load(folder: Path) -> Manifest:
+    """Read and verify the model in *folder*.
+
+    Raises ModelError when a file is missing, changed, unlisted or of another format.
+    """
+    document = _document(folder / "manifest.json")
+    if document.get("format") != MANIFEST_FORMAT:
+        raise ModelError("the model is of an unknown format", str(folder), "update the program")
+    try:
+        _verify(folder, document["files"])
+        return _manifest(folder, document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"the model's manifest is incomplete ({error})", str(folder), "remove that folder"
+        ) from error
+
+
+def load_calibration(manifest: Manifest) -> Calibration:
+    """Read calibration.json beside the manifest."""
+    document = _document(manifest.folder / "calibration.json")
+    try:
+        threshold = document["threshold"]
+        return Calibration(
+            temperature=float(document["temperature"]),
+            bias=tuple(float(document["bias"].get(genre, 0.0)) for genre in manifest.genres),
+            threshold=None if threshold is None else float(threshold),
+            promise=float(document["promise"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"the model's calibration is incomplete ({error})", str(manifest.folder)
+        ) from error
+
+
+def base_dir() -> Path:
+    """Return the folder of the model that comes with the program."""
+    home = Path(__file__).resolve().parent / "base"
+    versions = sorted(path.parent for path in home.glob("*/manifest.json"))
+    if not versions:
+        raise ModelError("the shipped model is missing", str(home), "install the program again")
+    return versions[-1]
+
+
+class Registry:
+    """The versions under one `models/` folder, the shipped base among them."""
+
+    def __init__(self, root: Path, base: Path) -> None:
+        self._root = root
+        self._base = base
+
+    def versions(self) -> list[Path]:
+        """Return the folders of all versions, the base first, then by name (by age)."""
+        mine = sorted(path.parent for path in self._root.glob("*/manifest.json"))
+        return [self._base, *mine]
+
+    def folder(self, version: str) -> Path:
+        """Return the folder of *version*; raises ModelError where there is none."""
+        for path in self.versions():
+            if path.name == version:
+                return path
+        known = ", ".join(path.name for path in self.versions())
+        raise ModelError(f"there is no model version {version}", None, f"known are {known}")
+
+    def champion_dir(self) -> Path:
+        """Return the folder of the model in use: cheap, asked before every job."""
+        history = self._history()
+        return self.folder(history[-1]) if history else self._base
+
+    def champion(self) -> Manifest:
+        """Return the model in use, verified."""
+        return load(self.champion_dir())
+
+    def use(self, version: str) -> Manifest:
+        """Make *version* the champion, atomically, after verifying it."""
+        manifest = load(self.folder(version))
+        history = [past for past in self._history() if past != version]
+        self._save_history([*history, version][-KEPT - 1 :])
+        return manifest
+
+    def rollback(self) -> Manifest:
+        """Go back to the champion before; raises ModelError when there is none."""
+        history = self._history()
+        if not history:
+            raise ModelError("there is no earlier model to go back to")
+        earlier = history[:-1]
+        manifest = load(self.folder(earlier[-1]) if earlier else self._base)
+        self._save_history(earlier)
+        return manifest
+
+    def new_version(self, day: str) -> str:
+        """Return an unused version name such as 2026-11-24.1; *day* is an ISO date."""
+        taken = {path.name for path in self.versions()}
+        numbers = range(1, len(taken) + 2)
+        return next(name for n in numbers if (name := f"{day}.{n}") not in taken)
+
+    def root(self) -> Path:
+        """Return the folder that new versions are written into, created where absent."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._root
+
+    def _history(self) -> list[str]:
+        try:
+            document = json.loads((self._root / "champion").read_text("utf-8"))
+            return [version for version in document["history"] if VERSION.fullmatch(version)]
+        except FileNotFoundError:
+            return []
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                "the note of which model is in use is damaged",
+                str(self._root / "champion"),
+                "run: genrewatch models use VERSION",
+            ) from error
+
+    def _save_history(self, history: list[str]) -> None:
+        target = self.root() / "champion"
+        fresh = target.with_name("champion.new")
+        with fresh.open("w", encoding="utf-8") as stream:
+            json.dump({"history": history}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(target)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError("the model cannot be read", str(path), "use another version") from error
+    if not isinstance(document, dict):
+        raise ModelError("the model cannot be read", str(path), "use another version")
+    return document
+
+
+def _verify(folder: Path, files: Mapping[str, str]) -> None:
+    present = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    if present != set(files):
+        raise ModelError(
+            f"the model's files are not those of its manifest ({sorted(present ^ set(files))})",
+            str(folder),
+            "use another version",
+        )
+    for name, expected in files.items():
+        with (folder / name).open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != expected:
+            raise ModelError(
+                f"the model's file {name} was changed or damaged",
+                str(folder),
+                "use another version",
+            )
+
+
+def _manifest(folder: Path, document: Mapping[str, Any]) -> Manifest:
+    return Manifest(
+        folder=folder,
+        version=str(document["version"]),
+        created=str(document["created"]),
+        feature_version=int(document["feature_version"]),
+        genres=tuple(document["genres"]),
+        weights=tuple(float(member["weight"]) for member in document["members"]),
+        provenance=str(document["provenance"]),
+        licence=str(document["licence"]),
+        fingerprints=frozenset(document["training"]["fingerprints"]),
+        metrics=dict(document["metrics"]),
+    )
