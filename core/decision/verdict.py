@@ -39,7 +39,7 @@ class Verdict:
 
 
 def segment_probabilities(
-    scores: NDArray[np.floating[Any]], weights: NDArray[np.floating]
+    scores: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]
 ) -> Probabilities:
     """Late fusion of the members' raw scores [members, n, genres] to probabilities [n, genres].
 
@@ -50,7 +50,7 @@ def segment_probabilities(
     return np.exp(_log_softmax(np.tensordot(share, logs, axes=1)))
 
 
-def pool(scores: NDArray[np.floating[Any]], weights: NDArray[np.floating]) -> Probabilities:
+def pool(scores: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]) -> Probabilities:
     """Average the segments' probabilities [n, genres] to [genres], the surer the heavier.
 
     A segment weighs exp(-entropy): 1 where the ensemble is certain, 1/genres where it

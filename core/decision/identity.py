@@ -1,0 +1,123 @@
+"""Who is this file? The same as before, a track that moved, a copy, or new music.
+
+Pure: what a settled file says and what the record knows in, the file's new row and the
+meaning of the change out. The same audio at another path is known by its fingerprint;
+other audio at the same path is a new track, whatever its tag says.
+"""
+
+from dataclasses import dataclass, replace
+
+from core.decision.feedback import LastKnown, Meaning, Origin, Seen, interpret
+from core.library.files import FileRow
+from core.library.writes import WriteRow
+from core.stamp import Stamp
+from core.tags import TagReading
+from core.taxonomy import fold_all, meaningful
+
+__all__ = ["Known", "Met", "Reading", "meet"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a probe found in a settled file."""
+
+    path: str
+    fingerprint: str
+    duration_s: float
+    stamp: Stamp
+    tag: TagReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the record knows that bears on a reading."""
+
+    at_path: FileRow | None = None  # the row at this path
+    moved_from: FileRow | None = None  # a row of this track whose file vanished
+    our_genres: tuple[tuple[str, ...], ...] = ()  # lists we ever wrote to files of this track
+    last_write: WriteRow | None = None  # our standing write of this file (or of moved_from)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """The file's row from now on, and what the change means."""
+
+    row: FileRow
+    meaning: Meaning
+    moved_from: str | None = None
+    is_new: bool = False  # nothing was known of this track at this path
+    old_genres: tuple[str, ...] = ()  # what the feedback, if any, is about
+
+
+def meet(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> Met:
+    """Return what the reading makes of what was known.
+
+    *empty_values* count as no genre in a file as first seen only.
+    """
+    if known.at_path is not None and known.at_path.fingerprint == reading.fingerprint:
+        return _known_file(reading, known.at_path, known.last_write)
+    if known.moved_from is not None:
+        moved = _known_file(reading, known.moved_from, known.last_write)
+        return replace(moved, moved_from=known.moved_from.path)
+    return _new_file(reading, known, empty_values)
+
+
+def _known_file(reading: Reading, last: FileRow, write: WriteRow | None) -> Met:
+    meaning = interpret(
+        LastKnown(
+            genres=last.genres,
+            origin=Origin(last.origin),
+            other=last.other,
+            before_us=write.old if write else None,
+            our_mtime_ns=write.after_mtime_ns if write else None,
+        ),
+        Seen(genres=reading.tag.genres, other=reading.tag.other, mtime_ns=reading.stamp.mtime_ns),
+    )
+    row = _with_reading(last, reading, meaning.origin)
+    return Met(row=row, meaning=meaning, old_genres=last.genres)
+
+
+def _new_file(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> Met:
+    origin = _origin_at_first_sight(reading.tag.genres, known, empty_values)
+    blank = FileRow(
+        path=reading.path,
+        stamp=reading.stamp,
+        state="pending",
+        existing=_lay_there_unread(known.at_path),
+        first_seen_at=known.at_path.first_seen_at if known.at_path else "",
+    )
+    row = _with_reading(blank, reading, origin)
+    return Met(row=row, meaning=Meaning(origin=origin), is_new=True)
+
+
+def _origin_at_first_sight(
+    genres: tuple[str, ...], known: Known, empty_values: tuple[str, ...]
+) -> Origin:
+    if not meaningful(genres, empty_values):
+        return Origin.NONE
+    ours = {fold_all(written) for written in known.our_genres}
+    return Origin.OURS if fold_all(genres) in ours else Origin.ARRIVED
+
+
+def _lay_there_unread(row: FileRow | None) -> bool:
+    return row is not None and row.fingerprint is None and row.existing
+
+
+def _with_reading(row: FileRow, reading: Reading, origin: Origin) -> FileRow:
+    tag = reading.tag
+    return replace(
+        row,
+        path=reading.path,
+        stamp=reading.stamp,
+        fingerprint=reading.fingerprint,
+        genres=tag.genres,
+        origin=origin.value,
+        other=tag.other,
+        artist=tag.artist,
+        album_artist=tag.album_artist,
+        album=tag.album,
+        title=tag.title,
+        composer=tag.composer,
+        compilation=tag.compilation,
+        gone_at=None,
+    )

@@ -1,0 +1,281 @@
+"""Which files concern us, and the hints that the file system gives of them.
+
+A hint says "look here" and nothing more: the truth is a fresh stat and what the file says
+once it is still. What events miss, the walk finds.
+"""
+
+import fnmatch
+import functools
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+from core.stamp import Stamp
+from core.tags.journal import is_scratch
+
+__all__ = ["Directory", "Entry", "Rules", "Skipped", "Watcher", "look", "walk"]
+
+AUDIO_SUFFIXES = (
+    (".mp3", ".mp2", ".flac", ".ogg", ".oga", ".opus", ".spx", ".wav", ".wave")
+    + (".m4a", ".m4b", ".m4p", ".mp4a", ".alac", ".aac", ".ac3", ".caf", ".mka")
+    + (".aif", ".aiff", ".aifc", ".wma", ".wv", ".ape", ".mpc", ".mp+", ".ofr", ".ofs")
+    + (".tak", ".tta", ".dsf", ".dff")
+)
+# names that downloaders and sync tools use until a file is whole
+UNFINISHED = (
+    "*.part",
+    "*.partial",
+    "*.crdownload",
+    "*.download",
+    "*.!qb",
+    "*.!ut",
+    "*.aria2",
+    "*.tmp",
+    "*.temp",
+    "*.sync-conflict-*",
+    "~*",
+)
+# folders of other programs, whose files are parts of something, and formats that are not music
+NEVER_FOLDERS = (
+    "*.logicx",
+    "*.band",
+    "*.musiclibrary",
+    "*.photoslibrary",
+    "apple loops",
+    "*loop library*",
+    "*loop libraries*",
+    "automatically add to music*",
+    "automatically add to itunes*",
+    "_serato_",
+    "_serato_backup",
+    "pioneer",
+    "rekordbox",
+    "engine library",
+    "audiobooks",
+    "audiobook",
+    "hörbücher",
+)
+NEVER_FILES = ("*.m4p", "*.m4b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file (or a folder that is called like one) that concerns us."""
+
+    path: str
+    stamp: Stamp
+    is_file: bool
+    is_link: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Which names concern us; patterns are shell patterns in lower case, matched without case."""
+
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    skip_known: bool = True
+    follow_symlinks: bool = False
+
+    @classmethod
+    def of(
+        cls, include: Iterable[str], exclude: Iterable[str], *, skip_known: bool, follow: bool
+    ) -> Self:
+        """Make rules of patterns as the user wrote them."""
+        return cls(
+            include=tuple(pattern.casefold() for pattern in include),
+            exclude=tuple(pattern.casefold() for pattern in exclude),
+            skip_known=skip_known,
+            follow_symlinks=follow,
+        )
+
+    def wants_folder(self, path: str) -> bool:
+        """Say whether to enter the folder."""
+        name = os.path.basename(path).casefold()  # noqa: PTH119  odd bytes survive
+        if name.startswith(".") or self._excluded(path):
+            return False
+        return not (self.skip_known and _matches(name, NEVER_FOLDERS))
+
+    def wants_file(self, path: str) -> bool:
+        """Say whether the file is music that may be complete."""
+        if not self.is_audio(path) or self._excluded(path):
+            return False
+        name = os.path.basename(path).casefold()  # noqa: PTH119
+        if self.skip_known and _matches(name, NEVER_FILES):
+            return False
+        return self._matches_path(path, self.include)
+
+    def is_audio(self, path: str) -> bool:
+        """Say whether the name is that of a finished audio file."""
+        name = os.path.basename(path).casefold()  # noqa: PTH119
+        if name.startswith(".") or is_scratch(name) or _matches(name, UNFINISHED):
+            return False
+        return name.endswith(AUDIO_SUFFIXES)
+
+    def _excluded(self, path: str) -> bool:
+        return self._matches_path(path, self.exclude)
+
+    def _matches_path(self, path: str, patterns: tuple[str, ...]) -> bool:
+        folded = path.casefold()
+        name = os.path.basename(folded)  # noqa: PTH119
+        return patterns == ("*",) or _matches(name, patterns) or _matches(folded, patterns)
+
+
+@dataclass(slots=True)
+class Skipped:
+    """How much a walk left out by rule, to be counted in `status`."""
+
+    folders: int = 0
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """One folder of a walk with the entries in it that concern us."""
+
+    path: str
+    entries: list[Entry] = field(default_factory=list)
+
+
+def walk(root: str, rules: Rules, skipped: Skipped | None = None) -> Iterator[Directory]:
+    """Yield each folder at or below *root* that may be entered and can be read."""
+    count = skipped or Skipped()
+    waiting = [root]
+    entered: set[tuple[int, int]] = set()
+    while waiting:
+        path = waiting.pop()
+        found = _scan(path, rules, waiting, count)
+        if found is None or (rules.follow_symlinks and not _first_time(path, entered)):
+            continue
+        yield Directory(path=path, entries=found)
+
+
+def look(path: str) -> Entry | None:
+    """Return what lies at *path* now, None where nothing does."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return _entry(path, found)
+
+
+class Watcher:
+    """watchdog's threads, reduced to hints: *hint* is called with each path to look at."""
+
+    def __init__(self, hint: Callable[[str], None]) -> None:
+        self._handler = _Handler(hint)
+        self._observer = Observer()
+        self._started = False
+
+    def add(self, folder: str) -> None:
+        """Watch *folder* and all below it; raises OSError where the system refuses."""
+        if not self._started:
+            self._observer.start()
+            self._started = True
+        self._observer.schedule(self._handler, folder, recursive=True, event_filter=_events())
+
+    def stop(self) -> None:
+        """End the threads."""
+        if self._started:
+            self._observer.stop()
+            self._observer.join()
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, hint: Callable[[str], None]) -> None:
+        self._hint = hint
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        for path in (event.src_path, event.dest_path):
+            if path:
+                self._hint(os.fsdecode(path))
+
+
+def _events() -> list[type[FileSystemEvent]]:
+    # opened and closed-no-write would make us look at what we ourselves read, for ever
+    wanted: list[type[FileSystemEvent]] = [
+        FileCreatedEvent,
+        FileClosedEvent,
+        FileMovedEvent,
+        FileDeletedEvent,
+        DirCreatedEvent,
+        DirMovedEvent,
+        DirDeletedEvent,
+    ]
+    if sys.platform == "darwin":  # FSEvents knows no "closed"
+        wanted.append(FileModifiedEvent)
+    return wanted
+
+
+def _scan(path: str, rules: Rules, waiting: list[str], count: Skipped) -> list[Entry] | None:
+    found: list[Entry] = []
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                _sort(entry, rules, waiting, found, count)
+    except OSError:
+        return None
+    return found
+
+
+def _sort(
+    entry: os.DirEntry[str], rules: Rules, waiting: list[str], found: list[Entry], count: Skipped
+) -> None:
+    try:
+        is_dir = entry.is_dir(follow_symlinks=rules.follow_symlinks)
+        if is_dir and rules.wants_folder(entry.path):
+            waiting.append(entry.path)
+        elif is_dir:
+            count.folders += 1
+        if rules.wants_file(entry.path):
+            found.append(_entry(entry.path, entry.stat(follow_symlinks=False)))
+        elif not is_dir and rules.is_audio(entry.path):
+            count.files += 1
+    except FileNotFoundError:  # vanished between listing and stat
+        return
+
+
+def _entry(path: str, found: os.stat_result) -> Entry:
+    return Entry(
+        path=path,
+        stamp=Stamp.of(found),
+        is_file=stat.S_ISREG(found.st_mode),
+        is_link=stat.S_ISLNK(found.st_mode),
+    )
+
+
+def _first_time(path: str, entered: set[tuple[int, int]]) -> bool:
+    found = os.stat(path)  # noqa: PTH116
+    key = (found.st_dev, found.st_ino)
+    if key in entered:
+        return False
+    entered.add(key)
+    return True
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return _matcher(patterns).match(name) is not None
+
+
+@functools.cache
+def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    # one expression for all patterns: a rescan asks for each of 100,000 names
+    return re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns) or r"(?!)")
