@@ -34,10 +34,10 @@ from core.tags.journal import is_scratch
 __all__ = ["Directory", "Entry", "Rules", "Skipped", "Watcher", "look", "walk"]
 
 AUDIO_SUFFIXES = (
-    (".mp3", ".mp2", ".flac", ".ogg", ".oga", ".opus", ".spx", ".wav", ".wave")
-    + (".m4a", ".m4b", ".m4p", ".mp4a", ".alac", ".aac", ".ac3", ".caf", ".mka")
-    + (".aif", ".aiff", ".aifc", ".wma", ".wv", ".ape", ".mpc", ".mp+", ".ofr", ".ofs")
-    + (".tak", ".tta", ".dsf", ".dff")
+    *(".mp3", ".mp2", ".flac", ".ogg", ".oga", ".opus", ".spx", ".wav", ".wave"),
+    *(".m4a", ".m4b", ".m4p", ".mp4a", ".alac", ".aac", ".ac3", ".caf", ".mka"),
+    *(".aif", ".aiff", ".aifc", ".wma", ".wv", ".ape", ".mpc", ".mp+", ".ofr", ".ofs"),
+    *(".tak", ".tta", ".dsf", ".dff"),
 )
 # names that downloaders and sync tools use until a file is whole
 UNFINISHED = (

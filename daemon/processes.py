@@ -1,0 +1,336 @@
+"""The processes that do the heavy work: analysis workers and the trainer.
+
+The only door to analysis, rewriting and learning, which are named here by dotted name and
+never imported. A worker that dies or hangs costs its one job: each has an executor of its
+own, so it is known which. The seam is concurrent.futures.Executor.
+"""
+
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import IO, Any
+
+from core.errors import GenrewatchError, TrainingError, WorkerError
+from core.tags.journal import Writer
+
+__all__ = [
+    "ANALYSE",
+    "NIGHTLY",
+    "PROBE",
+    "REWRITE",
+    "SCORE",
+    "TRAIN",
+    "Workers",
+    "is_alive",
+    "one_thread_each",
+    "run_trainer",
+    "this_process",
+]
+
+PROBE = "core.analysis:probe"
+ANALYSE = "core.analysis:analyse"
+SCORE = "core.analysis:score"
+REWRITE = "core.tags.rewrite:write_genres"
+TRAIN = "core.learning.train"
+NIGHTLY = "core.learning.nightly"
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def one_thread_each(environ: Any) -> None:
+    """Let numeric libraries use one thread; two fight over the caches and win nothing."""
+    for name in THREADS:
+        environ.setdefault(name, "1")
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One worker process with its own executor."""
+
+    executor: Executor
+    pid: Any  # shared integer, set by the worker when it starts
+    future: Future[Any] | None = None
+    deadline: float | None = None
+    overdue: bool = False
+    idle_since: float = 0.0
+
+
+@dataclass(slots=True)
+class Workers:
+    """At most *count* workers, started when needed and let go when idle."""
+
+    count: int = 1
+    idle_seconds: float = 60.0
+    nice: int = 10
+    _slots: list[_Slot] = field(default_factory=list)
+
+    def free(self) -> bool:
+        """Say whether another job may be started now."""
+        busy = sum(slot.future is not None for slot in self._slots)
+        return busy < self.count
+
+    def busy(self) -> int:
+        """Return how many jobs are under way."""
+        return sum(slot.future is not None for slot in self._slots)
+
+    def start(
+        self,
+        call: str,
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+        *,
+        deadline: float | None,
+        done: Callable[[Any, GenrewatchError | None], None],
+    ) -> None:
+        """Start *call* ("module:function") in a free worker.
+
+        *done* gets the result or the error, on a thread of the executor's. A worker that is
+        not done by *deadline* is ended by `end_overdue`.
+        """
+        slot = self._free_slot()
+        slot.deadline = deadline
+        slot.overdue = False
+        slot.future = slot.executor.submit(_call, call, tuple(arguments), options)
+        slot.future.add_done_callback(lambda future: done(*_outcome(future, slot.overdue)))
+
+    def call(self, call: str, *arguments: Any, timeout: float, **options: Any) -> Any:
+        """Run *call* in a worker and wait for it; raises what it raises, or WorkerError."""
+        slot = self._free_slot()
+        slot.future = slot.executor.submit(_call, call, arguments, options)
+        try:
+            slot.future.exception(timeout)
+        except TimeoutError:
+            slot.overdue = True
+            _kill(slot)
+        result, error = _outcome(slot.future, slot.overdue)
+        self.settle(0.0)
+        if error is not None:
+            raise error
+        return result
+
+    def end_overdue(self, now: float) -> None:
+        """Kill the workers whose time is up."""
+        for slot in self._slots:
+            late = slot.deadline is not None and now > slot.deadline
+            if slot.future is not None and late and not slot.overdue:
+                slot.overdue = True
+                _kill(slot)
+
+    def settle(self, now: float) -> None:
+        """Take note of finished jobs, drop broken workers and let idle ones go."""
+        for slot in list(self._slots):
+            if slot.future is not None and slot.future.done():
+                broken = isinstance(slot.future.exception(), BrokenProcessPool)
+                slot.future, slot.deadline, slot.idle_since = None, None, now
+                if broken:
+                    self._remove(slot)
+            elif slot.future is None and now - slot.idle_since > self.idle_seconds:
+                self._remove(slot)
+
+    def close(self, *, kill: bool = False) -> None:
+        """End all workers, after their jobs or at once."""
+        for slot in list(self._slots):
+            if kill and slot.future is not None:
+                _kill(slot)
+            self._remove(slot)
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _free_slot(self) -> _Slot:
+        for slot in self._slots:
+            if slot.future is None:
+                return slot
+        slot = self._new_slot()
+        self._slots.append(slot)
+        return slot
+
+    def _new_slot(self) -> _Slot:
+        context = multiprocessing.get_context("spawn")
+        pid = context.Value("i", 0)
+        executor = ProcessPoolExecutor(
+            max_workers=1, mp_context=context, initializer=_begin, initargs=(pid, self.nice)
+        )
+        return _Slot(executor=executor, pid=pid)
+
+    def _remove(self, slot: _Slot) -> None:
+        self._slots.remove(slot)
+        slot.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def run_trainer(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    stdin: str = "",
+    seconds: float | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Run a trainer to its end at the lowest priority, yielding its JSON lines.
+
+    Raises TrainingError when it dies, overruns *seconds* or reports an error.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    home = Path(__file__).resolve().parent.parent
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=home,
+            env=_trainer_environment(),
+            start_new_session=True,
+        ) as process,
+        _killed_after(process, seconds) as timed_out,
+    ):
+        yield from _messages(process, stdin)
+        _check_end(process.wait(), errors, timed_out=timed_out.is_set())
+
+
+def this_process() -> Writer:
+    """Return who we are, so that nobody takes our open writes for a dead process's."""
+    return Writer(pid=os.getpid(), started=_started(os.getpid()))
+
+
+def is_alive(writer: Writer) -> bool:
+    """Say whether that very process still runs."""
+    return _started(writer.pid) == writer.started != ""
+
+
+def _started(pid: int) -> str:
+    """Return when the process started, in a form that only has to be the same each time."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
+            return f"{boot}/{fields[19]}"
+        return ""
+    answer = subprocess.run(
+        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip()
+
+
+def _begin(pid: Any, nice: int) -> None:
+    """Start a worker: say who it is, step back for others, and never outlive the daemon."""
+    pid.value = os.getpid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.nice(nice)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _die_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def _call(call: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    module, _, name = call.partition(":")
+    return getattr(importlib.import_module(module), name)(*arguments, **options)
+
+
+def _outcome(future: Future[Any], overdue: bool) -> tuple[Any, GenrewatchError | None]:
+    if future.cancelled():
+        return None, WorkerError("the job was given up")
+    error = future.exception()
+    if error is None:
+        return future.result(), None
+    return None, _told(error, overdue)
+
+
+def _told(error: BaseException, overdue: bool) -> GenrewatchError:
+    if isinstance(error, GenrewatchError):
+        return error
+    if overdue:
+        return WorkerError("it took too long to analyse", None, "it is set aside")
+    if isinstance(error, BrokenProcessPool):
+        return WorkerError("the analysis crashed on it", None, "it is set aside")
+    told = WorkerError(f"an unexpected fault ({type(error).__name__}: {error})")
+    told.__cause__ = error
+    return told
+
+
+def _kill(slot: _Slot) -> None:
+    if slot.pid.value:
+        with suppress(ProcessLookupError):
+            os.kill(slot.pid.value, signal.SIGKILL)
+
+
+def _trainer_environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in THREADS}
+    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def _killed_after(
+    process: "subprocess.Popen[str]", seconds: float | None
+) -> Iterator[threading.Event]:
+    """Kill the process when its time is up, or when whoever reads from it gives up."""
+    timed_out = threading.Event()
+
+    def end() -> None:
+        timed_out.set()
+        process.kill()
+
+    timer = threading.Timer(seconds or threading.TIMEOUT_MAX, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield timed_out
+    finally:
+        timer.cancel()
+        if process.poll() is None:
+            process.kill()
+
+
+def _messages(process: "subprocess.Popen[str]", stdin: str) -> Iterator[dict[str, Any]]:
+    if process.stdin is None or process.stdout is None:
+        raise TrainingError("the training could not be started")
+    with suppress(BrokenPipeError):
+        process.stdin.write(stdin)
+        process.stdin.close()
+    for line in process.stdout:
+        message = _message(line)
+        if message.get("event") == "error":
+            raise TrainingError(message["what"], message.get("path"), message.get("remedy"))
+        if message:
+            yield message
+
+
+def _message(line: str) -> dict[str, Any]:
+    """Return the JSON object in *line*, empty for stray output of some library."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _check_end(code: int, errors: IO[str], *, timed_out: bool) -> None:
+    if timed_out:
+        raise TrainingError("the training took longer than allowed", None, "raise max_minutes")
+    if code != 0:
+        errors.seek(0)
+        words = [line.strip() for line in errors if line.strip()]
+        raise TrainingError(f"the training ended with code {code} ({(words or ['no word'])[-1]})")
