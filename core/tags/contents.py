@@ -1,0 +1,43 @@
+"""What stands in a file's tag blocks, told finely enough to prove that nothing else changed.
+
+`values` is what mutagen understands, `raw` are the very bytes of each piece by our own
+parsing: two witnesses, both without the genre.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from core.tags.splice import digest
+
+__all__ = ["Contents", "Fields", "named", "pick"]
+
+Fields = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The tag blocks of one file; `fields` by TagReading's names, values as (name, digest)."""
+
+    genres: tuple[str, ...]
+    version: str = ""  # tag blocks and their versions, "ID3v2.3 ID3v1"
+    fields: Fields = field(default_factory=dict)
+    values: tuple[tuple[str, str], ...] = ()
+    raw: tuple[tuple[str, str], ...] = ()
+    unwritable: str | None = None
+
+
+def named(pieces: Iterable[tuple[str, bytes | str]]) -> tuple[tuple[str, str], ...]:
+    """Return (name, digest) of each piece, sorted: a multiset that can be compared."""
+    return tuple(sorted((name, digest(data)) for name, data in pieces))
+
+
+def pick(values: Fields, names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return for each of our field names the first of the format's names that has a value."""
+    found: dict[str, tuple[str, ...]] = {}
+    for ours, theirs in names.items():
+        for name in theirs:
+            texts = tuple(text.strip() for text in values.get(name, ()) if text.strip())
+            if texts:
+                found[ours] = texts
+                break
+    return found
