@@ -3,3 +3,110 @@
 Runs in an analysis worker, reached by dotted name. This file itself stays light: the
 resident unpickles what it returns, so PyAV, scipy and LiteRT are imported inside.
 """
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import AudioError, UntaggableFile
+from core.stamp import Stamp
+from core.tags import TagReading
+
+__all__ = ["Hearing", "Probe", "analyse", "probe", "score"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Who a file is: its track, its length, its state on disk, its tag."""
+
+    fingerprint: str  # 32 hex digits over the audio packets, blind to tags
+    duration_s: float  # true length, from the packets
+    stamp: Stamp
+    links: int  # hard links to the file
+    tag: TagReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hearing:
+    """What was heard in a track under one model; n = 0 segments where all is silent."""
+
+    fingerprint: str
+    duration_s: float
+    feature_version: int
+    model_version: str
+    starts_s: NDArray[np.float32]  # [n]
+    features: NDArray[np.float32]  # [n, 135]
+    scores: NDArray[np.float32]  # [members, n, genres], raw logits
+    genres: tuple[str, ...]
+    seconds_heard: float  # seconds of audio that were decoded for it
+
+
+def probe(path: str) -> Probe:
+    """Fingerprint, true length and tag of the file at *path*, all of one state of it.
+
+    Raises AudioError where it cannot be heard or changes meanwhile, TagError where its tag
+    cannot be read. A kind of file without a place for a genre is told in the tag reading.
+    """
+    from core.analysis.decode import scan
+
+    before = _stat(path)
+    scanned = scan(path)
+    tag = _tag(path)
+    if Stamp.of(_stat(path)) != Stamp.of(before):
+        raise AudioError("changed while it was read", path, "it is read again once it is still")
+    return Probe(
+        fingerprint=scanned.fingerprint,
+        duration_s=scanned.duration_s,
+        stamp=Stamp.of(before),
+        links=before.st_nlink,
+        tag=tag,
+    )
+
+
+def analyse(path: str, model_dir: str) -> Hearing:
+    """Hear the file at *path* with the model in *model_dir*. Raises AudioError, ModelError."""
+    from core.analysis.decode import listen
+    from core.analysis.features import FEATURE_VERSION, extract
+    from core.analysis.runtime import ensemble
+    from core.analysis.segments import RATE, plan_segments
+
+    model = ensemble(model_dir)
+    recording = listen(path, plan_segments)
+    features, starts_s = extract(recording)
+    return Hearing(
+        fingerprint=recording.scan.fingerprint,
+        duration_s=recording.scan.duration_s,
+        feature_version=FEATURE_VERSION,
+        model_version=model.manifest.version,
+        starts_s=starts_s,
+        features=features,
+        scores=model.score(features),
+        genres=tuple(model.manifest.genres),
+        seconds_heard=sum(len(piece) for piece in recording.pieces) / RATE,
+    )
+
+
+def score(features: NDArray[np.float32], model_dir: str) -> NDArray[np.float32]:
+    """Raw scores f32 [members, n, genres] of kept *features* f32 [n, 135]. Raises ModelError."""
+    from core.analysis.runtime import ensemble
+
+    return ensemble(model_dir).score(features)
+
+
+def _stat(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)  # noqa: PTH116 (a str may hold any bytes)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror or error})"
+        raise AudioError(what, path, "check the file and its permissions") from error
+
+
+def _tag(path: str) -> TagReading:
+    from core.tags import formats
+
+    try:
+        return formats.read(path)
+    except UntaggableFile as error:
+        return TagReading(format="none", genres=(), unwritable=error.reason)
