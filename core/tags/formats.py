@@ -27,8 +27,8 @@ from core.tags.chunks import (
 from core.tags.contents import Contents
 from core.tags.id3 import find_blocks
 from core.tags.mp4 import mp4_contents, write_mp4
-from core.tags.mpeg import ape_first, id3_first, write_ape_first, write_id3_first
-from core.tags.splice import digest, size_of, slice_of
+from core.tags.mpeg import ape_first, audio_range, id3_first, write_ape_first, write_id3_first
+from core.tags.splice import digest, size_of, slice_of, whole
 from core.tags.vorbis import flac_contents, ogg_contents, write_flac, write_ogg
 
 __all__ = ["FORMATS", "Format", "format_of", "opened", "read", "read_file", "translated"]
@@ -48,6 +48,7 @@ class Format:
     version: str  # which tag version is kept or made
     contents: Callable[[BinaryIO], Contents]
     write: Callable[[BinaryIO, tuple[str, ...]], None]  # changes the open copy in place
+    audio: Callable[[BinaryIO], tuple[int, int]] = whole  # bytes to demux when packets are compared
     tested: bool = True  # False: no encoder here could make a sample; verified on each write
 
 
@@ -319,6 +320,7 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
+        audio=audio_range,
     ),
     Format(
         name="monkeysaudio",
@@ -329,6 +331,7 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
+        audio=audio_range,
         tested=False,
     ),
     Format(
@@ -340,6 +343,7 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
+        audio=audio_range,
         tested=False,
     ),
     Format(
@@ -351,6 +355,7 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
+        audio=audio_range,
         tested=False,
     ),
     Format(
@@ -362,6 +367,7 @@ FORMATS: tuple[Format, ...] = (
         version=_ID3_VERSION,
         contents=id3_first,
         write=write_id3_first,
+        audio=audio_range,
     ),
     Format(
         name="dsf",
@@ -384,5 +390,6 @@ FORMATS: tuple[Format, ...] = (
         version=_ID3_VERSION,
         contents=id3_first,
         write=write_id3_first,
+        audio=audio_range,
     ),
 )

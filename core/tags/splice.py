@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import xxhash
 
-__all__ = ["Patch", "digest", "size_of", "slice_of", "splice"]
+__all__ = ["Patch", "digest", "size_of", "slice_of", "splice", "whole"]
 
 CHUNK = 1 << 20  # bytes moved at a time, so that a file of hours needs no memory
 
@@ -28,6 +28,11 @@ class Patch:
 def size_of(file: BinaryIO) -> int:
     """Return the size of an open file in bytes; moves its position to the end."""
     return file.seek(0, os.SEEK_END)
+
+
+def whole(file: BinaryIO) -> tuple[int, int]:
+    """Return the range of all bytes of an open file."""
+    return 0, size_of(file)
 
 
 def slice_of(file: BinaryIO, start: int, end: int) -> bytes:

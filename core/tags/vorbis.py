@@ -185,7 +185,7 @@ def _flac_metadata(blocks: list[_Block], genres: tuple[str, ...]) -> bytes:
         data = _with_genres(parts[comments[0]][1], genres)
         parts[comments[0]] = (COMMENT, data)
     elif genres:
-        empty = _render(_Comment(vendor=b"genrewatch", entries=(), rest=b""))
+        empty = _render(_Comment(vendor=b"", entries=(), rest=b""))
         parts.insert(1, (COMMENT, _with_genres(empty, genres)))
     if any(len(data) > LARGEST_BLOCK for _, data in parts):
         raise TagError("the FLAC comment block would be longer than the format allows")

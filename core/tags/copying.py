@@ -1,0 +1,121 @@
+"""A copy of a file with all that hangs on it: bytes, mode, owner, attributes, times.
+
+The one door to what each platform offers for it: reflinks and copy_file_range on Linux,
+fcopyfile on macOS. Never writes to the original.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import sys
+from typing import BinaryIO
+
+from core.errors import WriteRefused
+
+__all__ = ["copy_attributes", "copy_bytes", "sync_directory"]
+
+FICLONE = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
+COPYFILE_METADATA = 0b111  # copyfile.h: ACL, STAT, XATTR
+_NOT_HERE = {
+    errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS, errno.EPERM,
+}  # fmt: skip
+
+
+def copy_bytes(source: BinaryIO, copy: BinaryIO) -> None:
+    """Fill the empty *copy*, sharing the bytes with *source* where the file system can."""
+    if sys.platform == "linux" and (_cloned(source, copy) or _copied_by_kernel(source, copy)):
+        return
+    source.seek(0)
+    copy.seek(0)
+    copy.truncate()
+    shutil.copyfileobj(source, copy, 1 << 20)
+    copy.flush()
+
+
+def copy_attributes(source: BinaryIO, copy: BinaryIO, path: str, *, keep_mtime: bool) -> None:
+    """Give *copy* the owner, mode, extended attributes and ACL of *source*.
+
+    Raises WriteRefused where one of them cannot be kept. The mtime is that of the copying
+    unless *keep_mtime*.
+    """
+    was, now = os.fstat(source.fileno()), os.fstat(copy.fileno())
+    if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
+        _copy_owner(copy, was, path)
+    os.fchmod(copy.fileno(), was.st_mode & 0o7777)
+    if sys.platform == "darwin":
+        _copy_attributes_darwin(source, copy)
+    else:
+        _copy_xattrs(source, copy, path)
+    mtime = was.st_mtime_ns if keep_mtime else now.st_mtime_ns
+    os.utime(copy.fileno(), ns=(was.st_atime_ns, mtime))
+
+
+def sync_directory(directory: str) -> None:
+    """Make a rename within *directory* last through a power failure."""
+    fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _cloned(source: BinaryIO, copy: BinaryIO) -> bool:
+    try:
+        fcntl.ioctl(copy.fileno(), FICLONE, source.fileno())
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+        return False
+    return True
+
+
+def _copied_by_kernel(source: BinaryIO, copy: BinaryIO) -> bool:
+    size, at = os.fstat(source.fileno()).st_size, 0
+    while at < size:
+        try:
+            done = os.copy_file_range(source.fileno(), copy.fileno(), size - at, at, at)
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                raise
+            return False
+        if not done:  # some network file systems answer 0 instead of refusing
+            return False
+        at += done
+    return True
+
+
+def _copy_owner(copy: BinaryIO, was: os.stat_result, path: str) -> None:
+    try:
+        os.fchown(copy.fileno(), was.st_uid, was.st_gid)
+    except PermissionError as error:
+        what = "its owner or group could not be kept"
+        raise WriteRefused(what, path, "run genrewatch as the owner of the music") from error
+
+
+def _copy_xattrs(source: BinaryIO, copy: BinaryIO, path: str) -> None:
+    """Copy every extended attribute; on Linux the ACL is one of them."""
+    for name in _xattr_names(source):
+        value = os.getxattr(source.fileno(), name)
+        try:
+            os.setxattr(copy.fileno(), name, value)
+        except OSError as error:
+            if name in _xattr_names(copy) and os.getxattr(copy.fileno(), name) == value:
+                continue  # a label that the kernel gives by itself
+            raise WriteRefused(f"its attribute {name} could not be kept", path) from error
+
+
+def _xattr_names(file: BinaryIO) -> list[str]:
+    try:
+        return os.listxattr(file.fileno())
+    except OSError as error:
+        if error.errno in _NOT_HERE:
+            return []
+        raise
+
+
+def _copy_attributes_darwin(source: BinaryIO, copy: BinaryIO) -> None:
+    # shutil's own door to fcopyfile(3); it hands the flags through as they are
+    import posix
+
+    posix._fcopyfile(source.fileno(), copy.fileno(), COPYFILE_METADATA)  # type: ignore[attr-defined,unused-ignore]
