@@ -22,7 +22,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from core.analysis.segments import RATE, Plan, Span
-from core.analysis.trailer import audio_end, has_xing, last_ogg_page_is_whole
+from core.analysis.trailer import audio_end, has_xing, is_cut_off
 from core.errors import AudioError
 
 __all__ = ["Recording", "Scan", "listen", "mono", "resample", "scan"]
@@ -42,7 +42,7 @@ _LOUDEST = 16.0  # float files may hold anything; beyond this a square overflows
 _TORN_SHARE, _TORN_S = 0.01, 0.5  # missing audio that a sound file never has
 
 # Formats whose header says how long the audio is (MP3 only with a Xing frame).
-_EXACT_HEADERS = frozenset({"mp3", "flac", "wav", "aiff", "mov", "wv", "tta"})
+_EXACT_HEADERS = frozenset({"mp3", "flac", "wav", "aiff", "mov", "asf", "wv", "tta"})
 
 
 _SAMPLES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
@@ -117,8 +117,11 @@ def resample(samples: Samples, rate: int) -> Samples:
 def _opened(path: str) -> Iterator["_Audio"]:
     """Open *path* for FFmpeg; every error of it and of the disk leaves as AudioError."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (a str may hold any bytes)
+        state = os.stat(path)  # noqa: PTH116 (a str may hold any bytes)
+        if not stat.S_ISREG(state.st_mode):
             raise AudioError("is not a file", path, "give the path of an audio file")
+        if not state.st_size:
+            raise AudioError("is empty", path, "get it again or remove it")
         with open(path, "rb") as file:  # noqa: PTH123
             yield from _hearable(path, file)
     except FFmpegError as error:
@@ -131,7 +134,7 @@ def _opened(path: str) -> Iterator["_Audio"]:
 
 def _hearable(path: str, file: BinaryIO) -> Iterator["_Audio"]:
     end = audio_end(file)
-    torn = not last_ogg_page_is_whole(file, end)
+    torn = is_cut_off(file, end)
     xing = has_xing(file)
     with _demuxer(file) as container:
         stream = container.streams.best("audio")

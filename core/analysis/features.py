@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from core.analysis import harmony, rhythm, spectral
-from core.analysis.banks import BINS, hann, mel_bank
+from core.analysis.banks import mel_bank
 from core.analysis.decode import Recording, Scan, listen, resample
-from core.analysis.segments import FRAME, HOP, RATE, Span, frames_in, plan_segments
+from core.analysis.segments import FRAME, HOP, RATE, Span, plan_segments
 
 __all__ = [
     "FEATURES",
@@ -34,7 +33,6 @@ FEATURE_VERSION = 1
 _TARGET_RMS = 0.1  # -20 dB of full scale
 _SILENT_RMS = 10 ** (-65 / 20)  # no music is mastered so low; dither and tape hiss may be
 _LEAST_HEARD = 0.5  # of a planned segment must be there
-_BLOCK = 64  # frames transformed at a time: they stay in the cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,39 +165,14 @@ def _inside(span: Span, window: Span, size: int) -> Span:
 def _sound(start: int, piece: Frames) -> _Sound:
     samples = piece - np.mean(piece, dtype=np.float64).astype(np.float32)
     padded = np.pad(samples, (0, max(0, FRAME - len(samples))))
-    power = _power(padded)
+    power = spectral.power_spectrum(padded)
     return _Sound(
         start=start,
         samples=samples,
         power=power,
         mel=power @ mel_bank(),
-        crossings=_crossings(padded),
+        crossings=spectral.sign_changes(padded),
     )
-
-
-def _power(samples: Frames) -> Frames:
-    """Power spectrum [t, 1025] of the whole frames in *samples*, none centred or padded."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
-    power = np.empty((len(frames), BINS), dtype=np.float32)
-    for first in range(0, len(frames), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        spectrum = scipy.fft.rfft(frames[block] * hann())
-        np.square(spectrum.real, out=power[block])
-        power[block] += np.square(spectrum.imag)
-    return power
-
-
-def _crossings(samples: Frames) -> Frames:
-    """Share of the samples in each frame at which the sign changes, [t]."""
-    negative = np.signbit(samples)
-    changed = np.empty(len(samples), dtype=bool)
-    changed[0] = False
-    np.not_equal(negative[1:], negative[:-1], out=changed[1:])
-    hops = np.count_nonzero(changed[: len(samples) // HOP * HOP].reshape(-1, HOP), axis=1)
-    before = np.concatenate(([0], np.cumsum(hops)))
-    per_frame = FRAME // HOP
-    count = frames_in(len(samples))
-    return np.asarray((before[per_frame:] - before[:-per_frame])[:count] / FRAME, np.float32)
 
 
 def _loudness_gain(samples: Frames) -> float:

@@ -67,7 +67,8 @@ def rhythm(mel_db: Frames) -> Vector:
     bpm = 60 * _FRAMES_PER_S / lag
     height = _at(correlation, np.array([lag]))[0]
     fastest = int(60 * _FRAMES_PER_S / _FASTEST_BPM)
-    clarity = height / max(float(np.mean(np.abs(correlation[fastest:]))), 1e-3)
+    others = np.abs(correlation[fastest:])
+    clarity = height / max(float(others.mean()) if others.size else 1.0, 1e-3)
     seconds = len(strength) / _FRAMES_PER_S
     rate = np.count_nonzero(_onsets(strength)) / seconds
     head = (np.log2(bpm), height, clarity, rate, strength.mean(), strength.std())

@@ -1,17 +1,19 @@
 """What a segment sounds like: timbre (A), contrast (B), shape (C) and dynamics (D).
 
-Pure functions from the shared spectrum of one segment to a vector each. Frames run along
-the first axis. Levels are those of the normalised segment, so none tells how loud the
-file was.
+First the spectrum that all blocks share; then pure functions from that of one segment to
+a vector each. Frames run along the first axis. Levels are those of the normalised
+segment, so none tells how loud the file was.
 """
 
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
-from core.analysis.banks import BINS, cosine_bank, frequencies
+from core.analysis.banks import BINS, cosine_bank, frequencies, hann
+from core.analysis.segments import FRAME, HOP, frames_in
 
 __all__ = [
     "Frames",
@@ -21,7 +23,9 @@ __all__ = [
     "dynamics",
     "log_flatness",
     "mean_and_std",
+    "power_spectrum",
     "shape",
+    "sign_changes",
     "timbre",
 ]
 
@@ -29,6 +33,7 @@ Frames = NDArray[np.float32]  # [t, bins or bands]
 Vector = NDArray[np.float32]
 
 _TINY = np.float32(1e-10)
+_BLOCK = 64  # frames transformed at a time: they stay in the cache
 _RANGE_DB = 80.0
 _MFCCS = 20
 _DELTAS = 12  # of the MFCCs 1-12
@@ -39,6 +44,31 @@ _ROLLOFF = 0.85
 _ROLLOFF_BLOCK = 41  # 1025 = 25 * 41: sums of blocks first, single bins in one block only
 _SHARES_HZ = ((0.0, 60.0), (60.0, 250.0), (250.0, 2000.0), (6000.0, np.inf))
 _LEAST_SHARE = 1e-6
+
+
+def power_spectrum(samples: Vector) -> Frames:
+    """Power spectrum [t, 1025] of the whole frames in *samples*, none centred or padded."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
+    power = np.empty((len(frames), BINS), dtype=np.float32)
+    for first in range(0, len(frames), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        spectrum = scipy.fft.rfft(frames[block] * hann())
+        np.square(spectrum.real, out=power[block])
+        power[block] += np.square(spectrum.imag)
+    return power
+
+
+def sign_changes(samples: Vector) -> Vector:
+    """Share of the samples in each frame at which the sign changes, [t]."""
+    negative = np.signbit(samples)
+    changed = np.empty(len(samples), dtype=bool)
+    changed[0] = False
+    np.not_equal(negative[1:], negative[:-1], out=changed[1:])
+    hops = np.count_nonzero(changed[: len(samples) // HOP * HOP].reshape(-1, HOP), axis=1)
+    before = np.concatenate(([0], np.cumsum(hops)))
+    per_frame = FRAME // HOP
+    count = frames_in(len(samples))
+    return np.asarray((before[per_frame:] - before[:-per_frame])[:count] / FRAME, np.float32)
 
 
 def decibels(power: Frames, *, range_db: float = _RANGE_DB) -> Frames:

@@ -1,14 +1,15 @@
 """What stands around the audio in a file, as far as hearing must know it.
 
 Finds where trailing tags begin (the demuxer of MP3 and Monkey's Audio lets them leak into
-the last packets), whether an MP3 states its length, and whether an Ogg file ends within
-a page. Reads a few kilobytes; changes nothing; knows no tag's content.
+the last packets), whether an MP3 states its length, and whether an Ogg or RIFF file ends
+before its own structure does. Reads a few kilobytes; changes nothing; knows no tag's
+content.
 """
 
 import os
 from typing import BinaryIO
 
-__all__ = ["audio_end", "has_xing", "last_ogg_page_is_whole"]
+__all__ = ["audio_end", "has_xing", "is_cut_off"]
 
 _APE_FOOTER, _APE_HAS_HEADER = 32, 1 << 31
 _ID3V1, _ID3V1_EXTENDED = 128, 227
@@ -16,6 +17,8 @@ _ID3V2_HEADER = 10
 _LYRICS_FOOTER = 15  # six digits of length, then LYRICS200
 _XING_REACH = 4096  # the first MPEG frame lies within this, junk before it included
 _OGG_HEADER, _OGG_LONGEST_PAGE = 27, 65_307
+_RIFF_OPEN_ENDED = 0x80000000  # streamed WAV states its largest size, RF64 this or more
+_RIFF_SLACK = 0.01  # headers that are off by little are a writer's mistake
 
 
 def audio_end(file: BinaryIO) -> int:
@@ -37,10 +40,18 @@ def has_xing(file: BinaryIO) -> bool:
     return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def last_ogg_page_is_whole(file: BinaryIO, end: int) -> bool:
-    """Tell whether the last page of an Ogg file is all there; True for other formats."""
-    if _read(file, 0, 4) != b"OggS":
-        return True
+def is_cut_off(file: BinaryIO, end: int) -> bool:
+    """Tell whether an Ogg or RIFF file ends early by its own account; False for others."""
+    head = _read(file, 0, 8)
+    if head[:4] == b"OggS":
+        return not _last_page_is_whole(file, end)
+    if head[:4] == b"RIFF":
+        stated = int.from_bytes(head[4:], "little")
+        return stated < _RIFF_OPEN_ENDED and end < stated * (1 - _RIFF_SLACK)
+    return False
+
+
+def _last_page_is_whole(file: BinaryIO, end: int) -> bool:
     tail = _read(file, max(0, end - _OGG_LONGEST_PAGE), min(end, _OGG_LONGEST_PAGE))
     page = tail[max(0, tail.rfind(b"OggS")) :]
     if len(page) < _OGG_HEADER or len(page) < _OGG_HEADER + page[26]:
