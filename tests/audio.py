@@ -19,6 +19,7 @@ from mutagen.mp4 import MP4
 from numpy.typing import NDArray
 
 __all__ = [
+    "ALL_FORMATS",
     "FORMATS_UNDER_TEST",
     "STYLES",
     "encode",
@@ -47,6 +48,7 @@ _ENCODERS: dict[str, tuple[str, str, str, str, int | None]] = {
     "wma": (".wma", "asf", "wmav2", "fltp", None),
     "tta": (".tta", "tta", "tta", "s16", None),
 }
+ALL_FORMATS = tuple(_ENCODERS)
 FORMATS_UNDER_TEST = ("mp3", "flac", "ogg", "opus", "m4a", "alac", "wav", "aiff")
 
 

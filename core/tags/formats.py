@@ -102,9 +102,10 @@ def opened(path: str) -> Iterator[BinaryIO]:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise TagError(f"the file cannot be opened ({error.strerror})", path) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise TagError("this is not a regular file", path)
     with open(fd, "rb") as file:  # noqa: PTH123  (a descriptor, not a name)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise TagError("this is not a regular file", path)
         yield file
 
 
@@ -146,6 +147,7 @@ def _ogg(mark: bytes) -> Callable[[bytes], bool]:
 
 _MP4_ATOMS = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _MPEG_RATES = 0b11  # this sample rate index is reserved
+_FRAMES_BEHIND_JUNK = 3  # fewer are found by chance in 64 KiB of anything
 _MPEG_FREE, _MPEG_BAD = 0, 15  # bit rate indices without a length, or forbidden
 
 
@@ -154,15 +156,24 @@ def _is_mp4(head: bytes) -> bool:
 
 
 def _is_mpeg(head: bytes) -> bool:
-    """Whether a layer I–III frame stands here, at once or behind junk, and another behind it."""
+    """Whether MPEG layer I–III frames follow one another here, at once or behind junk."""
     at = head.find(b"\xff")
-    while 0 <= at < len(head) - 4:
-        length = _mpeg_frame(head[at : at + 4])
-        following = head[at + length : at + length + 4]
-        if length and (len(following) < 4 or _mpeg_frame(following)):  # noqa: PLR2004
+    while at >= 0:
+        if _mpeg_frames(head, at) >= (1 if at == 0 else _FRAMES_BEHIND_JUNK):
             return True
         at = head.find(b"\xff", at + 1)
     return False
+
+
+def _mpeg_frames(head: bytes, at: int) -> int:
+    """Count the frames from *at* on that are each followed by another or by the end."""
+    count = 0
+    while count < _FRAMES_BEHIND_JUNK and (length := _mpeg_frame(head[at : at + 4])):
+        at += length
+        if at + 4 <= len(head) and not _mpeg_frame(head[at : at + 4]):
+            break
+        count += 1
+    return count
 
 
 _KBITS = {  # by (MPEG version 1?, layer)
@@ -177,7 +188,7 @@ _KBITS = {  # by (MPEG version 1?, layer)
 
 def _mpeg_frame(head: bytes) -> int:
     """Return the length of the MPEG audio frame with this header, 0 where it is none."""
-    if head[0] != 0xFF or head[1] & 0xE0 != 0xE0:  # noqa: PLR2004
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:  # noqa: PLR2004
         return 0
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
     rate_index, bit_index = head[2] >> 2 & 3, head[2] >> 4

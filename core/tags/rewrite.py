@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from core.errors import GenrewatchError, TagError, WriteError, WriteRefused
+from core.errors import GenrewatchError, TagError, VerifyFailed, WriteError, WriteRefused
 from core.stamp import Stamp
 from core.tags import WriteResult
 from core.tags.copying import copy_attributes, copy_bytes, sync_directory
@@ -56,12 +56,13 @@ def write_genres(
                     _change(source, copy, row, genres, path)
                     copy_attributes(source, copy, path, keep_mtime=keep_mtime)
                     os.fsync(copy.fileno())
+                    after = Stamp.of(os.fstat(copy.fileno()))
                     _check_same(path, before, before)
                     os.replace(scratch, path)  # noqa: PTH105  (names may hold any bytes)
-                    after = Stamp.of(os.fstat(copy.fileno()))
-                # the new file is in place: a failure now costs durability, not the file
-                with suppress(OSError):
-                    sync_directory(os.path.dirname(path) or ".")  # noqa: PTH120
+                    # the new file is in place: a failure now costs durability, not the file
+                    with suppress(OSError):
+                        after = Stamp.of(os.fstat(copy.fileno()))  # renaming moves the ctime
+                        sync_directory(os.path.dirname(path) or ".")  # noqa: PTH120
                 return WriteResult(old=found.genres, new=genres, before=before, after=after)
             return WriteResult(old=found.genres, new=genres, before=before, after=before)
 
@@ -73,16 +74,10 @@ def _change(
     with translated(path):
         before = evidence(source, row, path)
     copy_bytes(source, copy)
-    try:
-        with translated(path):
-            row.write(copy, genres)
-            copy.flush()
-            after = evidence(copy, format_of(copy, path), path)
-    except TagError as error:
-        if isinstance(error.__cause__, OSError):
-            raise error.__cause__ from error
-        what = f"the genre could not be set ({error.what})"
-        raise WriteRefused(what, path) from error
+    with _errors_of_change(path), translated(path):
+        row.write(copy, genres)
+        copy.flush()
+        after = evidence(copy, format_of(copy, path), path)
     compare(before, after, genres, path)
 
 
@@ -109,10 +104,14 @@ def _check_place(path: str, *, allow_hard_links: bool) -> None:
     if found.st_nlink > 1 and not allow_hard_links:
         what = f"it has {found.st_nlink} hard links, and a write would separate them"
         raise WriteRefused(what, path, "allow it by hard_links in the configuration")
-    if not os.access(path, os.W_OK):
+    if not _writable(path, os.W_OK):
         raise WriteError("the file is read-only", path, "make it writable for this user")
-    if not os.access(os.path.dirname(path) or ".", os.W_OK | os.X_OK):  # noqa: PTH120
+    if not _writable(os.path.dirname(path) or ".", os.W_OK | os.X_OK):  # noqa: PTH120
         raise WriteError("its folder is read-only", path, "make it writable for this user")
+
+
+def _writable(path: str, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _check_same(path: str, before: Stamp, expected: Stamp | None) -> None:
@@ -149,6 +148,20 @@ def _scratch_file(scratch: str, path: str) -> Iterator[BinaryIO]:
         with suppress(FileNotFoundError):
             os.unlink(scratch)  # noqa: PTH108
         raise
+
+
+@contextmanager
+def _errors_of_change(path: str) -> Iterator[None]:
+    """Tell a disk that failed while the copy was changed from a tag that cannot be changed."""
+    try:
+        yield
+    except TagError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, OSError) and cause.errno is not None:
+                raise cause from error
+            cause = cause.__cause__ or cause.__context__
+        raise VerifyFailed(f"the genre could not be set ({error.what})", path) from error
 
 
 @contextmanager
