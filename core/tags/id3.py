@@ -103,11 +103,9 @@ def block_with_genres(block: bytes, genres: tuple[str, ...]) -> bytes:
     others = [(name, data) for name, data in parsed.frames if name != parsed.genre_id]
     if not genres and not others:
         return b""
-    names = [name for name, _ in parsed.frames]
-    at = names.index(parsed.genre_id) if parsed.genre_id in names else len(names)
     frames = [data for _, data in others]
     if genres:
-        frames.insert(at, _genre_frame(parsed.major, genres))
+        frames.insert(_genre_place(parsed), _genre_frame(parsed.major, genres))
     return _render(parsed, b"".join(frames), len(block))
 
 
@@ -261,6 +259,14 @@ def _genre_frame(major: int, genres: tuple[str, ...]) -> bytes:
         return b"TCO" + len(content).to_bytes(3) + content
     size = _as_synchsafe(len(content)) if major == V24 else len(content).to_bytes(4)
     return b"TCON" + size + b"\0\0" + content
+
+
+def _genre_place(tag: _Tag) -> int:
+    """Where the genre stood, else behind the last text frame, so before pictures."""
+    names = [name for name, _ in tag.frames]
+    if tag.genre_id in names:
+        return names.index(tag.genre_id)
+    return max((at for at, name in enumerate(names, start=1) if name[0] == "T"), default=0)
 
 
 def _encoded(text: str, major: int) -> bytes:
