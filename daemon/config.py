@@ -6,6 +6,7 @@ that name the key and the remedy.
 """
 
 import difflib
+import json
 import os
 import tomllib
 import types
@@ -27,6 +28,7 @@ __all__ = [
     "Watch",
     "Web",
     "Workers",
+    "as_toml",
     "default_state_dir",
     "find_config",
     "load",
@@ -205,6 +207,17 @@ def default_state_dir(environ: Mapping[str, str]) -> Path:
     return Path(named).expanduser() if named else Path(platformdirs.user_data_dir(PROGRAM))
 
 
+def as_toml(config: Config) -> str:
+    """Return all options as TOML."""
+    lines = []
+    for section in fields(config):
+        lines.append(f"[{section.name}]")
+        table = getattr(config, section.name)
+        lines += [f"{item.name} = {_literal(getattr(table, item.name))}" for item in fields(table)]
+        lines.append("")
+    return "\n".join(lines)
+
+
 def expand(folder: str) -> str:
     """Return *folder* absolute, with ~ expanded; symbolic links stay as written."""
     return os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100, PTH111  Path drops odd bytes
@@ -275,6 +288,10 @@ def _wanted(hint: Any) -> str:
     if typing.get_origin(hint) is tuple:
         return 'a list of texts, such as ["a", "b"]'
     return names[hint]
+
+
+def _literal(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
 def _check_time(at: str) -> None:

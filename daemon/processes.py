@@ -217,7 +217,7 @@ def is_alive(writer: Writer) -> bool:
 
 def _started(pid: int) -> str:
     """Return when the process started, in a form that only has to be the same each time."""
-    if sys.platform == "linux":
+    if Path("/proc/self/stat").exists():
         with suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
             boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()

@@ -35,7 +35,9 @@ def open_library(path: Path) -> Database:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )  # one user at a time, though not always the same thread (the page)
         path.chmod(0o600)
         return _prepared(Database(connection), path)
     except (sqlite3.Error, OSError) as error:

@@ -1,0 +1,288 @@
+"""What a person asks for by command or page: classify, tag, undo, answer in review.
+
+Each act works without a running daemon and safely beside one: the record's write lock and
+the journal's one open row a file keep them apart. What is asked here is a person's word.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+
+from core import registry
+from core.decision.feedback import Kind, Origin, kind_of_word
+from core.decision.identity import Met
+from core.decision.policy import Action, Decision
+from core.decision.verdict import Verdict
+from core.errors import GenrewatchError, UntaggableFile, WriteRefused
+from core.library import feedback_log, files, hearings, writes
+from core.library.files import FileRow
+from core.library.hearings import HearingRow
+from core.library.schema import writing
+from core.library.writes import WriteRow
+from core.tags import journal
+from core.tags.journal import Job, Writer
+from daemon import meeting, processes
+from daemon.classification import Classification
+from daemon.config import Config
+from daemon.judge import Judge, hearing_row, verdict_row
+from daemon.processes import Workers
+from daemon.watch import Rules, walk
+
+if TYPE_CHECKING:
+    from core.analysis import Probe
+
+__all__ = ["Desk", "Tagged", "expand_paths"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """What became of one file that was to be tagged or undone."""
+
+    path: str
+    old: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    written: bool = False
+    reason: str = ""
+    failed: bool = False
+
+
+def expand_paths(paths: Iterable[str], rules: Rules) -> Iterator[str]:
+    """Yield the files that *paths* name; of a folder, all music in it and below."""
+    for path in paths:
+        absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+        if os.path.isdir(absolute):  # noqa: PTH112
+            for directory in walk(absolute, rules):
+                yield from sorted(entry.path for entry in directory.entries)
+        else:
+            yield absolute
+
+
+class Desk:
+    """Where acts are carried out, one at a time, each to its end."""
+
+    def __init__(
+        self,
+        db: Database,
+        models: registry.Registry,
+        config: Config,
+        workers: Workers,
+        *,
+        writer: Writer,
+    ) -> None:
+        self._db = db
+        self._config = config
+        self._workers = workers
+        self._writer = writer
+        self._judge = Judge(db, models, config.policy)
+
+    # listening ---------------------------------------------------------------------------
+
+    def classify(self, path: str) -> Classification:
+        """Return the verdict on the file at *path* and what would be done; writes nothing."""
+        try:
+            row, unwritable = self._read(path, None)
+            hearing = self._hear(path, row)
+        except GenrewatchError as error:
+            return Classification(path=path, decision="error", reason=error.reason)
+        verdict = self._judge.verdict(hearing, row)
+        decision = self._judge.decide(verdict, replace(row, existing=False), unwritable=unwritable)
+        return Classification(
+            path=path,
+            decision=decision.action.value,
+            reason=decision.reason,
+            genres=verdict.genres,
+            segments=self._judge.segments(hearing),
+        )
+
+    # writing -----------------------------------------------------------------------------
+
+    def tag(
+        self, path: str, genres: tuple[str, ...], now: datetime, *, dry_run: bool, via: str = "tag"
+    ) -> Tagged:
+        """Write *genres* as a person's word; with none given, the verdict's if it is sure."""
+        try:
+            row, unwritable = self._read(path, None if dry_run else now)
+            if unwritable:
+                raise UntaggableFile(unwritable)
+            if genres:
+                return self._tag_by_word(row, genres, now, dry_run=dry_run, via=via)
+            return self._tag_by_verdict(row, now, dry_run=dry_run)
+        except GenrewatchError as error:
+            self._set_aside(path, error.reason, now)
+            return Tagged(path=path, reason=error.reason, failed=True)
+
+    def confirm_not(self, path: str, genre: str, now: datetime) -> Tagged:
+        """Record that the track is not *genre* ("not this"); the file stays as it is."""
+        row = files.file_at(self._db, path)
+        if row is None or row.fingerprint is None:
+            return Tagged(path=path, reason="nothing is known of this file", failed=True)
+        said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via="review")
+        with writing(self._db):
+            feedback_log.record_feedback(self._db, said, now)
+        return Tagged(path=path, reason=f"remembered: not {genre}")
+
+    def undo(self, path: str, now: datetime, *, dry_run: bool) -> Tagged:
+        """Take back our last standing write of the file at *path*."""
+        past = writes.newest_standing_write(self._db, path)
+        if past is None:
+            return Tagged(path=path, reason="there is no write of ours to undo", failed=True)
+        try:
+            row, _ = self._read(path, None if dry_run else now)
+            if dry_run:
+                return Tagged(path=path, old=row.genres, new=past.old, reason="would be undone")
+            return self._undo(row, past, now)
+        except GenrewatchError as error:
+            return Tagged(path=path, old=past.new, reason=error.reason, failed=True)
+
+    def standing_writes(self, limit: int) -> list[str]:
+        """Return the files of our last standing writes, the latest first, each once."""
+        rows = writes.last_writes(self._db, limit)
+        return list(dict.fromkeys(row.path for row in rows))
+
+    def existing_without_genre(self) -> list[str]:
+        """Return the files that lay there before their folder was watched and have no genre."""
+        left = files.files_in_state(self._db, "left")
+        return [row.path for row in left if row.existing and row.origin == Origin.NONE]
+
+    def _tag_by_word(
+        self, row: FileRow, genres: tuple[str, ...], now: datetime, *, dry_run: bool, via: str
+    ) -> Tagged:
+        if dry_run:
+            return Tagged(path=row.path, old=row.genres, new=genres, reason="would be written")
+        kind = kind_of_word(row.genres, Origin(row.origin), genres)
+        self._keep_segments(row)
+        job = self._begin(row, genres, Origin.PERSON, via, now)
+
+        def remember(written: FileRow) -> None:
+            if kind is not None:
+                said = meeting.word(written, kind, old=row.genres, new=written.genres, via=via)
+                feedback_log.record_feedback(self._db, said, now)
+            meeting.learn_spellings(self._db, written.genres, now)
+
+        return self._carry_out(job, row, now, remember)
+
+    def _tag_by_verdict(self, row: FileRow, now: datetime, *, dry_run: bool) -> Tagged:
+        hearing = self._hear(row.path, row)
+        verdict = self._judge.verdict(hearing, row)
+        decision = self._judge.decide(verdict, row, asked=True)
+        if decision.action is not Action.WRITE or decision.genre is None:
+            if not dry_run:
+                self._remember_decision(row, hearing, verdict, decision, now)
+            return Tagged(path=row.path, old=row.genres, new=row.genres, reason=decision.reason)
+        new = (decision.genre,)
+        if dry_run:
+            return Tagged(path=row.path, old=row.genres, new=new, reason="would be written")
+        self._remember_verdict(row, verdict, now)
+        job = self._begin(row, new, Origin.OURS, "tag", now)
+        return self._carry_out(job, row, now, lambda written: None, reason=decision.reason)
+
+    def _undo(self, row: FileRow, past: WriteRow, now: datetime) -> Tagged:
+        job = journal.begin_undo(self._db, row, past, writer=self._writer, now=now)
+        return self._carry_out(job, row, now, lambda written: None, reason="undone")
+
+    def _begin(
+        self, row: FileRow, genres: tuple[str, ...], origin: Origin, cause: str, now: datetime
+    ) -> Job:
+        return journal.begin(
+            self._db,
+            row,
+            genres,
+            origin=origin.value,
+            cause=cause,
+            writer=self._writer,
+            now=now,
+        )
+
+    def _carry_out(
+        self, job: Job, row: FileRow, now: datetime, extra: Any, reason: str = "written"
+    ) -> Tagged:
+        try:
+            result = self._workers.call(
+                processes.REWRITE,
+                job.path,
+                job.genres,
+                timeout=self._config.workers.timeout_seconds,
+                scratch=job.scratch,
+                expected=job.expected,
+                keep_mtime=self._config.tags.keep_mtime,
+                allow_hard_links=self._config.tags.hard_links == "write",
+            )
+        except BaseException as error:
+            Path(job.scratch).unlink(missing_ok=True)
+            reason = error.reason if isinstance(error, GenrewatchError) else "interrupted"
+            journal.abandon(self._db, job, reason, now)
+            raise
+        journal.commit(self._db, job, result, now, extra)
+        return Tagged(path=row.path, old=result.old, new=result.new, written=True, reason=reason)
+
+    # reading -----------------------------------------------------------------------------
+
+    def _read(self, path: str, now: datetime | None) -> tuple[FileRow, str | None]:
+        """Probe the file and, with *now* given, bring its row up to date.
+
+        A retag that nobody has noticed yet is feedback, here as in the daemon.
+        """
+        if writes.open_write_at(self._db, path):
+            raise WriteRefused("another write of this file is under way", None, "try again")
+        probe: Probe = self._workers.call(
+            processes.PROBE, path, timeout=self._config.workers.timeout_seconds
+        )
+        met = meeting.meet_probe(
+            self._db, path, probe, self._config.policy.empty_values, lambda _: False
+        )
+        if now is not None:
+            self._take_in(met, probe.duration_s, now)
+        return met.row, probe.tag.unwritable
+
+    def _take_in(self, met: Met, duration_s: float, now: datetime) -> None:
+        files.remember_track(self._db, met.row.fingerprint or "", duration_s, now)
+        if met.meaning.speaks:
+            meeting.note(self._db, met, now, via="retag")
+        else:
+            meeting.save(self._db, met, now)
+
+    def _hear(self, path: str, row: FileRow) -> HearingRow:
+        kept = hearings.hearing_of(self._db, row.fingerprint or "")
+        if (
+            kept is not None
+            and kept.scores is not None
+            and kept.model_version == self._judge.model().version
+        ):
+            return kept
+        heard = self._workers.call(
+            processes.ANALYSE,
+            path,
+            str(self._judge.model_dir()),
+            timeout=self._config.workers.timeout_seconds * 5,
+        )
+        return hearing_row(heard)
+
+    def _keep_segments(self, row: FileRow) -> None:
+        """Have the segments of a track that a person names, for training."""
+        kept = hearings.hearing_of(self._db, row.fingerprint or "")
+        if kept is None or kept.features is None:
+            hearings.save_hearing(self._db, self._hear(row.path, row))
+
+    def _remember_verdict(self, row: FileRow, verdict: Verdict, now: datetime) -> None:
+        if row.fingerprint is not None:
+            hearings.save_verdict(self._db, verdict_row(row.fingerprint, verdict), now)
+
+    def _remember_decision(
+        self, row: FileRow, hearing: HearingRow, verdict: Verdict, decision: Decision, now: datetime
+    ) -> None:
+        hearings.save_hearing(self._db, hearing)
+        self._remember_verdict(row, verdict, now)
+        if decision.action is Action.NOT_SURE:
+            files.set_state(self._db, row.path, "not_sure", decision.reason, now)
+        elif row.state == "pending":
+            files.set_state(self._db, row.path, "left", decision.reason, now)
+
+    def _set_aside(self, path: str, reason: str, now: datetime) -> None:
+        row = files.file_at(self._db, path)
+        if row is not None and row.state == "pending":
+            files.set_state(self._db, path, "failed", reason, now)

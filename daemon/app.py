@@ -1,0 +1,92 @@
+"""What every command starts from: the configuration, the state, the record, the models."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import structlog
+from sqlite_utils import Database
+
+from core import registry
+from core.library.schema import open_library
+from daemon import config as configuration
+from daemon import processes
+from daemon.acts import Desk
+from daemon.config import Config
+from daemon.processes import Workers
+from daemon.state import State
+
+__all__ = ["App", "set_up_logging"]
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """One invocation of the program; everything is opened when first asked for."""
+
+    config_flag: str | None = None
+    state_flag: str | None = None
+    verbose: int = 0
+
+    @cached_property
+    def config_path(self) -> Path | None:
+        """The configuration file in use."""
+        return configuration.find_config(self.config_flag, os.environ)
+
+    @cached_property
+    def config(self) -> Config:
+        """The options; raises ConfigError."""
+        return configuration.load(self.config_path)
+
+    @cached_property
+    def state(self) -> State:
+        """The state directory, made where absent; raises LibraryError."""
+        named = Path(self.state_flag).expanduser() if self.state_flag else None
+        root = named or configuration.default_state_dir(os.environ)
+        state = State(root=Path(os.path.abspath(root)))  # noqa: PTH100  links stay
+        state.create()
+        return state
+
+    @cached_property
+    def db(self) -> Database:
+        """The record; raises LibraryError."""
+        return open_library(self.state.library)
+
+    @cached_property
+    def models(self) -> registry.Registry:
+        """The model versions; raises ModelError where the shipped one is missing."""
+        return registry.Registry(self.state.models, registry.base_dir())
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """Yield a desk with one worker, which ends with it."""
+        options = self.config.workers
+        with Workers(count=1, idle_seconds=options.idle_seconds, nice=0) as workers:
+            yield Desk(self.db, self.models, self.config, workers, writer=processes.this_process())
+
+    def with_folders(self, folders: tuple[str, ...]) -> Config:
+        """Return the options with these folders instead of the configured ones, if any."""
+        if not folders:
+            return self.config
+        return replace(self.config, watch=replace(self.config.watch, folders=folders))
+
+
+def set_up_logging(level: str, verbose: int) -> None:
+    """Log one JSON object a line to stderr, or readable lines on a terminal; quiet by default."""
+    lowest = min(LEVELS[level], max(10, 30 - 10 * verbose))
+    readable = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

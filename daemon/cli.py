@@ -1,0 +1,287 @@
+"""The commands. Each parses, calls one function that returns data, and prints.
+
+Heavy imports stand inside the commands: a spawned worker imports this file again.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from core.errors import GenrewatchError
+from daemon.app import App, set_up_logging
+
+__all__ = ["cli", "main"]
+
+SECTIONS = {
+    "Every day": ("run", "status", "classify", "tag", "undo", "history", "pause", "resume"),
+    "Review": ("review", "feedback", "web"),
+    "Model": ("train", "retrain", "models"),
+    "Service and set-up": ("service", "doctor", "config", "completion"),
+}
+NOT_RUNNING = 3
+
+
+class Sectioned(click.Group):
+    """A group whose help lists the commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            rows = [(name, self._short(ctx, name)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def _short(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str() if command else ""
+
+
+@click.group(cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "config_flag", metavar="FILE", help="use this configuration file")
+@click.option("--state-dir", "state_flag", metavar="DIR", help="keep the record and models here")
+@click.option("-v", "--verbose", count=True, help="log more; twice for everything")
+@click.version_option(package_name="genrewatch")
+@click.pass_context
+def cli(ctx: click.Context, config_flag: str | None, state_flag: str | None, verbose: int) -> None:
+    """Watch music folders, tag the genre of each new file, and learn from every correction."""
+    ctx.obj = App(config_flag=config_flag, state_flag=state_flag, verbose=verbose)
+    set_up_logging("warning", verbose)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program: exit 0 done, 1 some files failed, 2 wrong usage, 3 no daemon running."""
+    try:
+        cli.main(args=None if arguments is None else list(arguments), prog_name="genrewatch")
+    except GenrewatchError as error:
+        click.echo(f"genrewatch: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+# every day -------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--folder", "folders", metavar="DIR", multiple=True, help="watch this folder instead")
+@click.option("--service", is_flag=True, help="as a service: never end with an error for ever")
+@click.pass_obj
+def run(app: App, folders: tuple[str, ...], service: bool) -> None:
+    """watch the folders and tag what is dropped there, until stopped"""
+    from daemon.daemon import run_daemon
+
+    run_daemon(app, folders, service=service)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def status(app: App, as_json: bool) -> None:
+    """show what is watched, what was done, and what needs you"""
+    from daemon import show
+    from daemon.status import collect, status_json
+
+    found = collect(app.db, app.state, app.models, app.config, _now())
+    if as_json:
+        show.print_json(status_json(found))
+    else:
+        show.show_status(found)
+    if not found.running:
+        sys.exit(NOT_RUNNING)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, metavar="PATH…")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def classify(app: App, paths: tuple[str, ...], as_json: bool) -> None:
+    """say what genre files are and how surely, writing nothing"""
+    from daemon import show
+
+    found = []
+    with app.desk() as desk, show.progress("Listening", _files(app, paths)) as each:
+        for path in each:
+            found.append(desk.classify(path))
+            if not as_json:
+                show.show_classification(found[-1])
+    if as_json:
+        show.print_json([show.classification_json(item) for item in found])
+    _exit_if_any(item.decision == "error" for item in found)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, metavar="PATH…")
+@click.option("--genre", "genres", metavar="G", multiple=True, help="write this genre, as yours")
+@click.option("--existing", is_flag=True, help="all that lay there before its folder was watched")
+@click.option("--dry-run", is_flag=True, help="only say what would be written")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def tag(
+    app: App,
+    paths: tuple[str, ...],
+    genres: tuple[str, ...],
+    existing: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """write the genre of files, folders, or paths on standard input"""
+    with app.desk() as desk:
+        names = desk.existing_without_genre() if existing and not paths else _files(app, paths)
+        _report(
+            "Tagging",
+            names,
+            lambda path: desk.tag(path, genres, _now(), dry_run=dry_run),
+            as_json=as_json,
+        )
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, metavar="[FILE]…")
+@click.option("--last", metavar="N", type=click.IntRange(min=1), help="the last N writes")
+@click.option("--all", "everything", is_flag=True, help="every write of ours that stands")
+@click.option("--dry-run", is_flag=True, help="only say what would be undone")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def undo(
+    app: App,
+    paths: tuple[str, ...],
+    last: int | None,
+    everything: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """take back writes: the last one, of files, of the last N, or all"""
+    with app.desk() as desk:
+        if paths:
+            names = _files(app, paths)
+        else:
+            names = desk.standing_writes(-1 if everything else last or 1)
+        if not names and not as_json:
+            click.echo("Nothing to undo.")
+        _report(
+            "Undoing", names, lambda path: desk.undo(path, _now(), dry_run=dry_run), as_json=as_json
+        )
+
+
+@cli.command()
+@click.argument("file", metavar="FILE")
+@click.pass_obj
+def history(app: App, file: str) -> None:
+    """show every write and every feedback of a file"""
+    from core.library import feedback_log, files, writes
+    from daemon import show
+
+    path = os.path.abspath(os.path.expanduser(file))  # noqa: PTH100, PTH111
+    row = files.file_at(app.db, path)
+    said = feedback_log.feedback_of_track(app.db, row.fingerprint or "") if row else []
+    done = writes.writes_at(app.db, path)
+    if not done and not said:
+        click.echo("Nothing was ever written to this file, and nothing said of it.")
+    show.show_history(done, said)
+
+
+@cli.command()
+@click.pass_obj
+def pause(app: App) -> None:
+    """let the daemon rest until resumed"""
+    _set_paused(app, True)
+
+
+@cli.command()
+@click.pass_obj
+def resume(app: App) -> None:
+    """let the daemon go on"""
+    _set_paused(app, False)
+
+
+# review ----------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="print the not-sure files and ask nothing")
+@click.pass_obj
+def review(app: App, as_json: bool) -> None:
+    """answer for the files that we are not sure of, one key each"""
+    from daemon import show
+    from daemon.review import walk_through
+    from daemon.status import collect, review_json
+
+    waiting = collect(app.db, app.state, app.models, app.config, _now()).review
+    if as_json:
+        show.print_json([review_json(item) for item in waiting])
+        return
+    with app.desk() as desk:
+        walk_through(waiting, desk, _now)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def feedback(app: App, as_json: bool) -> None:
+    """list what you said of genres, the oldest first"""
+    from core.library.feedback_log import all_feedback
+    from daemon import show
+
+    rows = all_feedback(app.db)
+    if as_json:
+        show.print_json([show.feedback_json(row) for row in rows])
+        return
+    for row in rows:
+        show.show_feedback(row)
+    if not rows:
+        click.echo("No feedback yet: change a genre in any tag editor, or: genrewatch review")
+
+
+def _report(label: str, names: Sequence[str], act: Any, *, as_json: bool) -> None:
+    from daemon import show
+
+    done = []
+    with show.progress(label, names) as each:
+        for path in each:
+            done.append(act(path))
+            if not as_json:
+                show.show_tagged(done[-1])
+    if as_json:
+        show.print_json([show.tagged_json(item) for item in done])
+    _exit_if_any(item.failed for item in done)
+
+
+def _files(app: App, paths: tuple[str, ...]) -> list[str]:
+    """Return the files named on the command line, or one a line on standard input."""
+    from daemon.acts import expand_paths
+    from daemon.supervisor import rules_of
+
+    names: Iterable[str] = paths
+    if not paths or paths == ("-",):
+        if sys.stdin.isatty():
+            raise click.UsageError("name a file or folder, or give paths on standard input")
+        names = [os.fsdecode(line.rstrip(b"\n")) for line in sys.stdin.buffer if line.strip()]
+    return list(expand_paths(names, rules_of(app.config)))
+
+
+def _set_paused(app: App, paused: bool) -> None:
+    from core.library.runs import set_setting
+
+    set_setting(app.db, "paused", paused)
+    click.echo("Paused; go on with: genrewatch resume" if paused else "Going on.")
+
+
+def _exit_if_any(failures: Iterable[bool]) -> None:
+    if any(failures):
+        sys.exit(1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _add_other_commands() -> None:
+    from daemon import cli_model, cli_setup
+
+    for module in (cli_model, cli_setup):
+        for command in module.COMMANDS:
+            cli.add_command(command)
+
+
+_add_other_commands()

@@ -1,0 +1,146 @@
+"""Commands about the model: train from scratch, retrain on what was said, choose a version."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from daemon.app import App
+
+__all__ = ["COMMANDS"]
+
+
+@click.command()
+@click.option("--sample-dir", metavar="DIR", required=True, help="genre = name of the subfolder")
+@click.option("--groups", metavar="CSV", help="columns file,artist: whose music each file is")
+@click.option("--augment-factor", default=5, show_default=True, type=click.IntRange(min=0))
+@click.option("--no-advanced-aug", is_flag=True, help="only noise and loudness")
+@click.option("--epochs", default=100, show_default=True, type=click.IntRange(min=1))
+@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1))
+@click.option("--test-file", metavar="F", help="classify this file with the new model")
+@click.option("--seed", default=0, show_default=True, help="fixes every random choice")
+@click.pass_obj
+def train(
+    app: App,
+    sample_dir: str,
+    groups: str | None,
+    augment_factor: int,
+    no_advanced_aug: bool,
+    epochs: int,
+    batch_size: int,
+    test_file: str | None,
+    seed: int,
+) -> None:
+    """train a model from nothing on a folder of samples, and use it"""
+    from daemon.training import train_from_samples
+
+    arguments = ["--sample-dir", sample_dir, "--augment-factor", str(augment_factor)]
+    arguments += ["--epochs", str(epochs), "--batch-size", str(batch_size), "--seed", str(seed)]
+    arguments += ["--groups", groups] if groups else []
+    arguments += ["--no-advanced-aug"] if no_advanced_aug else []
+    with _bar() as progress:
+        done = train_from_samples(app.db, app.state, app.config, arguments, progress)
+    click.echo(f"Model {done.version} is in use: {done.reason}")
+    if test_file:
+        _classify(app, test_file)
+
+
+@click.command()
+@click.pass_obj
+def retrain(app: App) -> None:
+    """learn now from what was said, as each night"""
+    from daemon import training
+
+    with _bar() as progress:
+        done = training.retrain(
+            app.db, app.state, app.config, asked_by="command", progress=progress
+        )
+    click.echo(f"{done.outcome}: {done.reason}")
+    if done.outcome == "failed":
+        sys.exit(1)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """list the model versions, use one, or go back"""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_models)
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def list_models(app: App, as_json: bool = False) -> None:
+    """list the versions with their figures and what they were trained on"""
+    from core import registry
+    from daemon import show
+
+    champion = app.models.champion_dir().name
+    manifests = [registry.load(folder) for folder in app.models.versions()]
+    if as_json:
+        show.print_json([_model_json(item, champion) for item in manifests])
+        return
+    for item in manifests:
+        show.show_model(item, in_use=item.version == champion)
+
+
+@models.command("use")
+@click.argument("version")
+@click.pass_obj
+def use_model(app: App, version: str) -> None:
+    """use this version from the next file on"""
+    click.echo(f"Using {app.models.use(version).version}.")
+
+
+@models.command("rollback")
+@click.pass_obj
+def roll_back(app: App) -> None:
+    """go back to the version used before"""
+    click.echo(f"Back to {app.models.rollback().version}.")
+
+
+COMMANDS = (train, retrain, models)
+
+
+def _model_json(item: Any, champion: str) -> dict[str, Any]:
+    return {
+        "version": item.version,
+        "created": item.created,
+        "in_use": item.version == champion,
+        "genres": list(item.genres),
+        "metrics": dict(item.metrics),
+        "provenance": item.provenance,
+        "licence": item.licence,
+    }
+
+
+def _classify(app: App, path: str) -> None:
+    from daemon import show
+
+    with app.desk() as desk:
+        show.show_classification(desk.classify(path))
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """Yield a function that shows a trainer's progress messages, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda message: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(message: dict[str, Any]) -> None:
+            if message.get("event") == "progress":
+                stage = message["stage"]
+                if stage not in tasks:
+                    tasks[stage] = bar.add_task(stage.capitalize(), total=message["total"])
+                bar.update(tasks[stage], completed=message["done"], total=message["total"])
+
+        yield show

@@ -1,0 +1,134 @@
+"""Check what the program needs, from where it runs: each finding in one sentence."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import GenrewatchError
+from daemon import processes
+from daemon.app import App
+from daemon.config import expand
+from daemon.state import is_locked
+
+__all__ = ["Finding", "examine"]
+
+ROOM_MB = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check and how it went."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def examine(app: App) -> list[Finding]:
+    """Run all checks; none changes anything."""
+    checks: tuple[tuple[str, Callable[[App], str]], ...] = (
+        ("options", _options),
+        ("state", _state),
+        ("record", _record),
+        ("model", _model),
+        ("worker", _worker),
+        ("folders", _folders),
+        ("file watching", _watching),
+        ("daemon", _daemon),
+    )
+    return [_run(name, check, app) for name, check in checks]
+
+
+def _run(name: str, check: Callable[[App], str], app: App) -> Finding:
+    try:
+        return Finding(check=name, ok=True, detail=check(app))
+    except GenrewatchError as error:
+        return Finding(check=name, ok=False, detail=str(error))
+
+
+def _options(app: App) -> str:
+    _ = app.config
+    return f"read from {app.config_path}"
+
+
+def _state(app: App) -> str:
+    free = shutil.disk_usage(app.state.root).free // 2**20
+    if free < ROOM_MB:
+        raise GenrewatchError(f"only {free} MB are free", str(app.state.root), "make room")
+    return f"{app.state.root}, {free} MB free"
+
+
+def _record(app: App) -> str:
+    answer = app.db.execute("pragma quick_check").fetchone()[0]
+    if answer != "ok":
+        raise GenrewatchError(f"the record is damaged ({answer})", str(app.state.library))
+    return "whole"
+
+
+def _model(app: App) -> str:
+    manifest = app.models.champion()
+    return f"{manifest.version}, every file as its manifest says"
+
+
+def _worker(app: App) -> str:
+    with tempfile.NamedTemporaryFile(suffix=".wav") as tone, processes.Workers(nice=0) as workers:
+        with wave.open(tone, "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+            sound.writeframes(bytes(range(256)) * 32)
+        found = workers.call(processes.PROBE, tone.name, timeout=60.0)
+    return f"starts and decodes ({found.duration_s:.1f} s of sound)"
+
+
+def _folders(app: App) -> str:
+    for folder in map(expand, app.config.watch.folders):
+        _check_folder(folder)
+    return ", ".join(app.config.watch.folders)
+
+
+def _check_folder(folder: str) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            next(entries, None)
+    except FileNotFoundError:
+        return  # made at the first start
+    except PermissionError as error:
+        raise GenrewatchError("may not be read", folder, _permission_remedy()) from error
+    if not os.access(folder, os.W_OK):
+        raise GenrewatchError("may not be written to", folder, "change its permissions")
+
+
+def _permission_remedy() -> str:
+    on_mac = platform.system() == "Darwin"  # where the grant sticks to the binary that asks
+    allow = f"allow {sys.executable} under Privacy & Security, Full Disk Access"
+    return allow if on_mac else "change its permissions"
+
+
+def _watching(app: App) -> str:
+    limit = Path("/proc/sys/fs/inotify/max_user_watches")
+    if not limit.exists():
+        return "by the system's own events"
+    allowed = int(limit.read_text("utf-8"))
+    needed = sum(_count_folders(expand(folder)) for folder in app.config.watch.folders)
+    if needed > allowed:
+        raise GenrewatchError(
+            f"{needed} folders, but the system watches only {allowed}",
+            None,
+            f"run: sudo sysctl fs.inotify.max_user_watches={needed * 2}",
+        )
+    return f"{needed} folders of {allowed} possible"
+
+
+def _count_folders(folder: str) -> int:
+    return sum(1 for _ in os.walk(folder))
+
+
+def _daemon(app: App) -> str:
+    if is_locked(app.state.daemon_lock):
+        return "running"
+    return "not running; start it with: genrewatch run"

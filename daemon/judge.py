@@ -1,0 +1,199 @@
+"""From a kept hearing to a decision: the one place where model, memory and policy meet.
+
+Used by the daemon for each file, and by the commands and the page for the files named.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from core import registry
+from core.decision import memory
+from core.decision.feedback import Origin
+from core.decision.memory import Whose
+from core.decision.policy import Decision, Standing, decide, threshold_of
+from core.decision.verdict import GenreConfidence, Verdict, calibrate, pool, segment_probabilities
+from core.library import feedback_log, hearings
+from core.library.files import FileRow
+from core.library.hearings import HearingRow, VerdictRow
+from core.registry import Calibration, Manifest
+from core.taxonomy import meaningful, spell
+from daemon.classification import SegmentView
+from daemon.config import Policy
+
+if TYPE_CHECKING:
+    from core.analysis import Hearing
+
+__all__ = ["Judge", "Model", "hearing_row", "verdict_row"]
+
+SHOWN = 3  # guesses that a person is shown
+
+
+class Model:
+    """A model version with its calibration, as judging needs them."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.calibration: Calibration = registry.load_calibration(manifest)
+        self.weights = np.array(manifest.weights)
+        self.bias = np.array(self.calibration.bias)
+
+    @property
+    def version(self) -> str:
+        """The version that hearings name."""
+        return self.manifest.version
+
+
+class Judge:
+    """Judges hearings under the champion; reloads it when another takes its place."""
+
+    def __init__(self, db: Database, models: registry.Registry, policy: Policy) -> None:
+        self._db = db
+        self._models = models
+        self._policy = policy
+        self._model: Model | None = None
+
+    def model(self) -> Model:
+        """Return the champion, verified once; raises ModelError where it is damaged."""
+        folder = self._models.champion_dir()
+        if self._model is None or self._model.manifest.folder != folder:
+            self._model = Model(registry.load(folder))
+        return self._model
+
+    def model_dir(self) -> Path:
+        """Return the champion's folder."""
+        return self.model().manifest.folder
+
+    def verdict(self, hearing: HearingRow, row: FileRow) -> Verdict:
+        """Return what model and memory say of the track."""
+        verdict = self._by_model(hearing)
+        evidence = memory.recall(self._db, _whose(hearing.fingerprint, row))
+        return self._spelled(memory.blend(verdict, evidence))
+
+    def segments(self, hearing: HearingRow) -> tuple[SegmentView, ...]:
+        """Return what the model says of each segment."""
+        if hearing.scores is None or hearing.starts_s is None or hearing.segments == 0:
+            return ()
+        model = self.model()
+        each = calibrate(
+            segment_probabilities(hearing.scores, model.weights),
+            model.calibration.temperature,
+            model.bias,
+        )
+        return tuple(
+            SegmentView(start_s=float(start), genres=_ordered(hearing.genres, row)[:SHOWN])
+            for start, row in zip(hearing.starts_s, each, strict=True)
+        )
+
+    def decide(
+        self, verdict: Verdict, row: FileRow, *, asked: bool = False, unwritable: str | None = None
+    ) -> Decision:
+        """Return what to do with the file; *asked*: a person named it just now.
+
+        Being named lifts "hands off" and "was there before", and lets us change what is ours;
+        a person's genre stays final.
+        """
+        return decide(
+            verdict,
+            self._standing(row, asked=asked, unwritable=unwritable),
+            threshold=self.threshold(),
+        )
+
+    def threshold(self) -> float:
+        """Return the lowest confidence that is written."""
+        calibration = self.model().calibration
+        return threshold_of(self._policy.threshold, calibration.threshold)
+
+    def _standing(self, row: FileRow, *, asked: bool, unwritable: str | None) -> Standing:
+        genres = row.genres
+        if row.origin in (Origin.NONE, Origin.ARRIVED):
+            genres = meaningful(genres, self._policy.empty_values)
+        standing = Standing(
+            genres=genres,
+            origin=Origin(row.origin),
+            hands_off=row.hands_off,
+            existing=row.existing,
+            unwritable=unwritable,
+            rejected=memory.rejected_genres(self._db, row.fingerprint or ""),
+        )
+        if not asked:
+            return standing
+        freed = replace(standing, hands_off=False, existing=False)
+        if standing.origin is Origin.OURS:
+            return replace(freed, genres=(), origin=Origin.NONE)
+        return freed
+
+    def _by_model(self, hearing: HearingRow) -> Verdict:
+        model = self.model()
+        if hearing.segments == 0 or hearing.scores is None:
+            return Verdict(genres=(), model_version=hearing.model_version, segments=0)
+        pooled = pool(hearing.scores, model.weights)
+        calibrated = calibrate(pooled, model.calibration.temperature, model.bias)
+        return Verdict(
+            genres=_ordered(hearing.genres, calibrated),
+            model_version=hearing.model_version,
+            segments=hearing.segments,
+        )
+
+    def _spelled(self, verdict: Verdict) -> Verdict:
+        known = feedback_log.spellings(self._db)
+        if not known:
+            return verdict
+        genres = tuple(replace(item, genre=spell(item.genre, known)) for item in verdict.genres)
+        return replace(verdict, genres=genres)
+
+
+def hearing_row(hearing: "Hearing") -> HearingRow:
+    """Return a hearing as the record keeps it, segments and all."""
+    features = np.asarray(hearing.features, np.float32)
+    count = len(features)
+    summary = (
+        np.stack([features.mean(axis=0), features.std(axis=0)])
+        if count
+        else np.zeros((2, features.shape[-1]), np.float32)
+    )
+    pooled = hearing.scores.mean(axis=1) if count else np.zeros((0, len(hearing.genres)))
+    return HearingRow(
+        fingerprint=hearing.fingerprint,
+        feature_version=hearing.feature_version,
+        model_version=hearing.model_version,
+        genres=hearing.genres,
+        segments=count,
+        track_features=summary,
+        pooled_scores=pooled.astype(np.float32),
+        starts_s=hearing.starts_s,
+        features=features,
+        scores=hearing.scores,
+    )
+
+
+def verdict_row(fingerprint: str, verdict: Verdict) -> VerdictRow:
+    """Return a verdict as the record keeps it."""
+    return hearings.VerdictRow(
+        fingerprint=fingerprint,
+        model_version=verdict.model_version,
+        genres=tuple((item.genre, round(item.confidence, 4)) for item in verdict.genres),
+        evidence=verdict.evidence,
+        segments=verdict.segments,
+    )
+
+
+def _whose(fingerprint: str, row: FileRow) -> Whose:
+    return Whose(
+        fingerprint=fingerprint,
+        artist=row.artist,
+        album_artist=row.album_artist,
+        album=row.album,
+        compilation=row.compilation,
+    )
+
+
+def _ordered(genres: tuple[str, ...], values: NDArray[np.float64]) -> tuple[GenreConfidence, ...]:
+    order = np.argsort(-values, kind="stable")
+    return tuple(
+        GenreConfidence(genre=genres[index], confidence=float(values[index])) for index in order
+    )

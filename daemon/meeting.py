@@ -1,0 +1,117 @@
+"""Put what a probe found into the record: the row, a move, and what a person said by it.
+
+Shared by the daemon, which has read a speaking file twice by then, and by the commands.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+
+from core.decision.feedback import Kind, Origin
+from core.decision.identity import Known, Met, Reading, meet
+from core.library import feedback_log, files, writes
+from core.library.feedback_log import FeedbackRow
+from core.library.files import FileRow
+from core.library.schema import writing
+from core.taxonomy import fold
+
+if TYPE_CHECKING:
+    from core.analysis import Probe
+
+__all__ = ["learn_spellings", "meet_probe", "note", "save", "word"]
+
+
+def meet_probe(
+    db: Database,
+    path: str,
+    probe: "Probe",
+    empty_values: tuple[str, ...],
+    on_lost_mount: Callable[[str], bool],
+) -> Met:
+    """Return what the record makes of a probe; *on_lost_mount* guards against false moves."""
+    reading = Reading(
+        path=path,
+        fingerprint=probe.fingerprint,
+        duration_s=probe.duration_s,
+        stamp=probe.stamp,
+        tag=probe.tag,
+    )
+    return meet(reading, _known(db, path, probe.fingerprint, on_lost_mount), empty_values)
+
+
+def save(db: Database, met: Met, now: datetime) -> None:
+    """Record the row as read, and the move if it is one."""
+    with writing(db):
+        _save_row(db, met, met.row, now)
+
+
+def note(db: Database, met: Met, now: datetime, *, via: str) -> FileRow:
+    """Record what a person (or a restore) did to the tag, and return the row."""
+    row = replace(met.row, hands_off=met.meaning.kind is Kind.REVERSION)
+    with writing(db):
+        _save_row(db, met, row, now)
+        if met.meaning.kind is not None:
+            said = word(row, met.meaning.kind, old=met.old_genres, new=row.genres, via=via)
+            feedback_log.record_feedback(db, said, now)
+        if met.meaning.origin is Origin.PERSON:
+            learn_spellings(db, row.genres, now)
+    return row
+
+
+def word(
+    row: FileRow, kind: Kind, *, old: tuple[str, ...], new: tuple[str, ...], via: str
+) -> FeedbackRow:
+    """Return feedback about this file, with whose music it is."""
+    return FeedbackRow(
+        path=row.path,
+        fingerprint=row.fingerprint or "",
+        kind=kind.value,
+        old=old,
+        new=new,
+        via=via,
+        artist=row.artist,
+        album_artist=row.album_artist,
+        album=row.album,
+        compilation=row.compilation,
+    )
+
+
+def learn_spellings(db: Database, genres: tuple[str, ...], now: datetime) -> None:
+    """Remember how the person writes these genres."""
+    for genre in genres:
+        feedback_log.learn_spelling(db, fold(genre), genre, now)
+
+
+def _save_row(db: Database, met: Met, row: FileRow, now: datetime) -> None:
+    if met.moved_from is not None:
+        files.move_file(db, met.moved_from, row.path, row.stamp)
+        writes.move_writes(db, met.moved_from, row.path)
+    files.save_file(db, row, now)
+
+
+def _known(
+    db: Database, path: str, fingerprint: str, on_lost_mount: Callable[[str], bool]
+) -> Known:
+    at_path = files.file_at(db, path)
+    same = at_path is not None and at_path.fingerprint == fingerprint
+    moved = None if same else _moved_from(db, path, fingerprint, on_lost_mount)
+    return Known(
+        at_path=at_path,
+        moved_from=moved,
+        our_genres=tuple(writes.our_genres_of_track(db, fingerprint)),
+        last_write=writes.newest_standing_write(db, moved.path if moved else path),
+    )
+
+
+def _moved_from(
+    db: Database, path: str, fingerprint: str, on_lost_mount: Callable[[str], bool]
+) -> FileRow | None:
+    for row in files.files_of_track(db, fingerprint):
+        elsewhere = row.path != path and not os.path.lexists(row.path)
+        if elsewhere and not on_lost_mount(row.path):
+            return row
+    return None

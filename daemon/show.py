@@ -1,0 +1,231 @@
+"""How things look on a terminal: one line a file, plain words, no odd bytes."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+
+from core.library.feedback_log import FeedbackRow
+from core.library.writes import WriteRow
+from core.registry import Manifest
+from daemon.acts import Tagged
+from daemon.classification import Classification
+from daemon.status import Judged, Status
+
+__all__ = [
+    "classification_json",
+    "feedback_json",
+    "percent",
+    "print_json",
+    "progress",
+    "readable",
+    "show_classification",
+    "show_feedback",
+    "show_history",
+    "show_model",
+    "show_status",
+    "show_tagged",
+    "tagged_json",
+]
+
+SHOWN = 3
+
+
+def readable(path: str) -> str:
+    """Return *path* fit for a terminal: odd bytes and control characters are escaped."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def percent(confidence: float) -> str:
+    """Return a confidence as people read it."""
+    return f"{confidence:.0%}"
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; odd bytes of paths travel as escaped surrogates."""
+    click.echo(json.dumps(document, indent=2))
+
+
+@contextmanager
+def progress[Item](label: str, items: Sequence[Item]) -> Iterator[Iterable[Item]]:
+    """Yield *items* with a progress bar on stderr, only on a terminal and only for several."""
+    if len(items) < 2 or not sys.stderr.isatty():  # noqa: PLR2004
+        yield items
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield bar.track(items, description=label)
+
+
+def classification_json(found: Classification) -> dict[str, Any]:
+    """Return one item of `classify --json`."""
+    return {
+        "path": found.path,
+        "genres": [{"genre": g.genre, "confidence": round(g.confidence, 4)} for g in found.genres],
+        "decision": found.decision,
+        "reason": found.reason,
+        "segments": len(found.segments),
+    }
+
+
+def tagged_json(done: Tagged) -> dict[str, Any]:
+    """Return one item of `tag --json` and `undo --json`."""
+    return {
+        "path": done.path,
+        "old": list(done.old),
+        "new": list(done.new),
+        "written": done.written,
+        "reason": done.reason,
+    }
+
+
+def feedback_json(row: FeedbackRow) -> dict[str, Any]:
+    """Return one item of `feedback --json`."""
+    return {
+        "path": row.path,
+        "kind": row.kind,
+        "old": list(row.old),
+        "new": list(row.new),
+        "via": row.via,
+        "at": row.at,
+    }
+
+
+def show_classification(found: Classification) -> None:
+    """Print a verdict in a few lines."""
+    click.secho(readable(found.path), bold=True)
+    for item in found.genres[:SHOWN]:
+        bar = "█" * round(item.confidence * 20)
+        click.echo(f"  {percent(item.confidence):>4}  {bar:<20}  {item.genre}")
+    click.echo(f"  {found.decision}: {found.reason}")
+
+
+def show_tagged(done: Tagged) -> None:
+    """Print what became of one file."""
+    change = f"{_genres(done.old)} → {_genres(done.new)}  " if done.old != done.new else ""
+    click.echo(f"{readable(done.path)}: {change}{done.reason}", err=done.failed)
+
+
+def show_history(writes: list[WriteRow], feedback: list[FeedbackRow]) -> None:
+    """Print every write and every feedback of a file, the oldest first."""
+    lines = [(row.begun_at, _write_line(row)) for row in writes]
+    lines += [(row.at, _feedback_line(row)) for row in feedback]
+    for moment, line in sorted(lines):
+        click.echo(f"{_local(moment)}  {line}")
+
+
+def show_feedback(row: FeedbackRow) -> None:
+    """Print one feedback in a line."""
+    click.echo(f"{_local(row.at)}  {readable(row.path)}: {_feedback_line(row)}")
+
+
+def show_model(manifest: Manifest, *, in_use: bool) -> None:
+    """Print a model version with its honest figure and what it was trained on."""
+    click.secho(f"{manifest.version}{'  (in use)' if in_use else ''}", bold=True)
+    click.echo(f"  {_figure(dict(manifest.metrics))}")
+    click.echo(f"  {', '.join(manifest.genres)}")
+    click.echo(f"  {manifest.provenance} {manifest.licence}")
+
+
+def show_status(status: Status) -> None:
+    """Print the status for a person."""
+    _show_daemon(status)
+    counts = status.counts
+    click.echo(
+        f"Files: {counts.get('tagged', 0)} tagged by us, {counts.get('not_sure', 0)} not sure, "
+        f"{counts.get('left', 0)} left alone, {counts.get('pending', 0)} waiting, "
+        f"{len(status.failed)} failed"
+    )
+    if status.skipped["folders"] or status.skipped["files"]:
+        skipped = status.skipped
+        click.echo(f"Never entered by rule: {skipped['folders']} folders, {skipped['files']} files")
+    _show_recent(status.recent)
+    _show_model(status)
+    _show_needs(status)
+
+
+def _show_daemon(status: Status) -> None:
+    state = "running" if status.running else "not running; start it with: genrewatch run"
+    paused = " (paused; genrewatch resume)" if status.paused else ""
+    since = status.daemon.get("since")
+    when = f" since {_local(since)}" if status.running and since else ""
+    click.secho(f"genrewatch is {state}{when}{paused}", bold=True)
+    for folder in status.folders:
+        click.echo(f"Watches {readable(folder)}")
+
+
+def _show_recent(recent: tuple[Judged, ...]) -> None:
+    if recent:
+        click.echo("Last verdicts:")
+    for item in recent:
+        click.echo(f"  {readable(_name(item.row.path))}: {_outcome(item)}")
+
+
+def _outcome(item: Judged) -> str:
+    guesses = ", ".join(f"{g['genre']} {percent(g['confidence'])}" for g in item.guesses())
+    if item.row.state == "tagged":
+        return f"tagged {_genres(item.row.genres)}" + (f" ({guesses})" if guesses else "")
+    return f"not sure: {guesses or item.row.reason}"
+
+
+def _show_model(status: Status) -> None:
+    click.echo(f"Model {status.model['version']}: {_figure(status.model)}")
+    click.echo(
+        f"Feedback: {status.feedback} in all, "
+        f"{status.feedback_since_training} since the last training"
+    )
+    last = status.last_training
+    if last:
+        click.echo(f"Last training {_local(last['at'])}: {last['outcome']} – {last['reason']}")
+    else:
+        click.echo("Last training: none yet")
+    if status.next_training:
+        click.echo(f"Next training: {_local(status.next_training)}")
+
+
+def _figure(metrics: dict[str, Any]) -> str:
+    accuracy = metrics.get("accuracy")
+    if accuracy is None:
+        return "no figure of its accuracy"
+    low, high = metrics.get("low"), metrics.get("high")
+    interval = f" [{percent(low)}–{percent(high)}]" if low is not None and high is not None else ""
+    return f"{percent(accuracy)}{interval} right on {metrics['n']} tracks ({metrics['protocol']})"
+
+
+def _show_needs(status: Status) -> None:
+    for trouble in status.trouble:
+        click.secho(f"Needs you: {trouble}", fg="red")
+    for row in status.failed[:10]:
+        click.secho(f"Failed: {readable(row.path)}: {row.reason}", fg="red")
+    if status.counts.get("not_sure"):
+        click.echo(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
+
+
+def _write_line(row: WriteRow) -> str:
+    state = (
+        "" if row.state == "done" else f" [{row.state}{': ' + row.reason if row.reason else ''}]"
+    )
+    return f"write ({row.cause}): {_genres(row.old)} → {_genres(row.new)}{state}"
+
+
+def _feedback_line(row: FeedbackRow) -> str:
+    return f"{row.kind} (by {row.via}): {_genres(row.old)} → {_genres(row.new)}"
+
+
+def _genres(genres: Sequence[str]) -> str:
+    return ", ".join(genres) or "no genre"
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _local(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")

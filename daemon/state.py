@@ -1,0 +1,83 @@
+"""The state directory: what lies where, and who may work in it at a time."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import GenrewatchError, LibraryError
+
+__all__ = ["State", "is_locked", "locked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One state directory."""
+
+    root: Path
+
+    @property
+    def library(self) -> Path:
+        """The record."""
+        return self.root / "library.db"
+
+    @property
+    def models(self) -> Path:
+        """The model versions trained here."""
+        return self.root / "models"
+
+    @property
+    def daemon_lock(self) -> Path:
+        """Held by the daemon while it runs."""
+        return self.root / "daemon.lock"
+
+    @property
+    def training_lock(self) -> Path:
+        """Held by whoever trains."""
+        return self.root / "training.lock"
+
+    def create(self) -> None:
+        """Make the directory, for its owner alone; raises LibraryError where that fails."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(
+                f"the state directory cannot be made ({error.strerror})",
+                str(self.root),
+                "give another with --state-dir",
+            ) from error
+
+
+@contextmanager
+def locked(path: Path, busy: GenrewatchError) -> Iterator[None]:
+    """Hold the lock at *path* while the block runs; raises *busy* where another holds it.
+
+    The system lets go of it when the process dies, however that comes about.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise busy from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether some process holds the lock at *path*."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)

@@ -1,0 +1,138 @@
+"""What `status` tells: the truth from the record, whether the daemon runs or not."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from core import registry
+from core.errors import ModelError
+from core.library import feedback_log, files, hearings, runs
+from core.library.files import FileRow
+from core.library.hearings import VerdictRow
+from daemon.config import Config, expand
+from daemon.schedule import next_night
+from daemon.state import State, is_locked
+
+__all__ = ["Judged", "Status", "collect", "status_json"]
+
+RECENT = 10
+GUESSES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A file with its last verdict."""
+
+    row: FileRow
+    verdict: VerdictRow | None
+
+    def guesses(self) -> list[dict[str, Any]]:
+        """Return the three best genres, as JSON shows them."""
+        found = self.verdict.genres[:GUESSES] if self.verdict else ()
+        return [{"genre": genre, "confidence": confidence} for genre, confidence in found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All that `status` shows, to people and to programs."""
+
+    running: bool
+    paused: bool
+    daemon: dict[str, Any]  # pid, since, folders, of the last start
+    folders: tuple[str, ...]
+    counts: dict[str, int]
+    skipped: dict[str, int]
+    failed: tuple[FileRow, ...]
+    review: tuple[Judged, ...]
+    recent: tuple[Judged, ...]
+    feedback: int
+    feedback_since_training: int
+    model: dict[str, Any]
+    last_training: dict[str, Any] | None
+    next_training: str | None
+    trouble: tuple[str, ...]  # whatever needs the user
+
+
+def collect(
+    db: Database, state: State, models: registry.Registry, config: Config, now: datetime
+) -> Status:
+    """Gather the status from the record."""
+    running = is_locked(state.daemon_lock)
+    daemon = runs.get_setting(db, "daemon") or {}
+    model, model_trouble = _model(models)
+    learned = runs.last_learned_feedback(db)
+    folders = daemon.get("folders") if running else None
+    return Status(
+        running=running,
+        paused=bool(runs.get_setting(db, "paused")),
+        daemon=daemon,
+        folders=tuple(folders or (expand(folder) for folder in config.watch.folders)),
+        counts=files.count_states(db),
+        skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
+        failed=tuple(files.files_in_state(db, "failed")),
+        review=_judged(db, files.files_in_state(db, "not_sure")),
+        recent=_judged(db, files.latest_verdict_paths(db, RECENT)),
+        feedback=feedback_log.count_since(db, 0),
+        feedback_since_training=feedback_log.count_since(db, learned),
+        model=model,
+        last_training=_last_training(db),
+        next_training=next_night(config.training, now) if config.training.nightly else None,
+        trouble=tuple(filter(None, (model_trouble, runs.get_setting(db, "config_error")))),
+    )
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """Return the document that `status --json` prints."""
+    return {
+        "running": status.running,
+        "paused": status.paused,
+        "since": status.daemon.get("since"),
+        "folders": list(status.folders),
+        "pending": status.counts.get("pending", 0),
+        "tagged": status.counts.get("tagged", 0),
+        "not_sure": status.counts.get("not_sure", 0),
+        "left": status.counts.get("left", 0),
+        "skipped": status.skipped,
+        "failed": [{"path": row.path, "reason": row.reason} for row in status.failed],
+        "review": [review_json(item) for item in status.review],
+        "feedback": status.feedback,
+        "feedback_since_training": status.feedback_since_training,
+        "model": status.model,
+        "last_training": status.last_training,
+        "next_training": status.next_training,
+        "trouble": list(status.trouble),
+    }
+
+
+def review_json(item: Judged) -> dict[str, Any]:
+    """Return one not-sure file as JSON shows it."""
+    return {"path": item.row.path, "reason": item.row.reason, "genres": item.guesses()}
+
+
+def _judged(db: Database, rows: list[FileRow]) -> tuple[Judged, ...]:
+    return tuple(Judged(row=row, verdict=hearings.verdict_of(db, row.fingerprint)) for row in rows)
+
+
+def _model(models: registry.Registry) -> tuple[dict[str, Any], str | None]:
+    try:
+        manifest = models.champion()
+    except ModelError as error:
+        return {"version": None, "accuracy": None, "n": None, "protocol": None}, str(error)
+    metrics = manifest.metrics
+    shown = {key: metrics.get(key) for key in ("accuracy", "low", "high", "n", "protocol")}
+    return {"version": manifest.version, **shown, "provenance": manifest.provenance}, None
+
+
+def _last_training(db: Database) -> dict[str, Any] | None:
+    run = runs.last_run(db)
+    if run is None:
+        return None
+    return {
+        "at": run.ended_at,
+        "asked_by": run.asked_by,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "version": run.version,
+    }

@@ -1,0 +1,196 @@
+"""Have a model trained, by night or by command: one at a time, in a process of its own."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlite_utils import Database
+
+from core import registry
+from core.errors import GenrewatchError, TrainingError
+from core.library import feedback_log, runs
+from core.library.schema import open_library
+from daemon import processes
+from daemon.config import Config
+from daemon.state import State, locked
+
+__all__ = ["Background", "Outcome", "retrain", "train_from_samples"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a training ended."""
+
+    outcome: str  # "promoted", "refused", "skipped" or "failed"
+    reason: str
+    version: str | None = None
+
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def retrain(
+    db: Database,
+    state: State,
+    config: Config,
+    *,
+    asked_by: str,
+    progress: Progress = lambda message: None,
+) -> Outcome:
+    """Train on base replay and people's labels; put the result to use only if it is no worse.
+
+    The outcome is recorded with its reason. Raises TrainingError where another training runs.
+    """
+    busy = TrainingError("another training is running", None, "wait for it to end")
+    with locked(state.training_lock, busy):
+        run = runs.begin_run(db, asked_by, _now())
+        newest = feedback_log.last_feedback_id(db)
+        outcome = _outcome(db, state, config, asked_by, progress)
+        learned = newest if outcome.outcome in ("promoted", "refused") else 0
+        runs.end_run(
+            db,
+            run,
+            outcome.outcome,
+            outcome.reason,
+            _now(),
+            version=outcome.version,
+            last_feedback=learned,
+        )
+        return outcome
+
+
+def train_from_samples(
+    db: Database, state: State, config: Config, arguments: list[str], progress: Progress
+) -> Outcome:
+    """Train a model from nothing on a folder of samples and use it; raises TrainingError."""
+    busy = TrainingError("another training is running", None, "wait for it to end")
+    with locked(state.training_lock, busy):
+        models = registry.Registry(state.models, registry.base_dir())
+        now = _now()
+        version = models.new_version(f"{now:%Y-%m-%d}")
+        run = runs.begin_run(db, "train", now)
+        try:
+            reason = _train_samples(models, arguments, version, now, progress)
+        except GenrewatchError as error:
+            runs.end_run(db, run, "failed", error.reason, _now())
+            raise
+        runs.end_run(db, run, "promoted", reason, _now(), version=version)
+        return Outcome(outcome="promoted", reason=reason, version=version)
+
+
+class Background:
+    """The nightly training on a thread of its own, so that watching goes on."""
+
+    def __init__(self, state: State, config: Config) -> None:
+        self._state = state
+        self._config = config
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin a training unless one is running."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="trainer")
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Give up the training under way."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        db = open_library(self._state.library)
+        try:
+            outcome = retrain(
+                db, self._state, self._config, asked_by="night", progress=self._check_stop
+            )
+            log.info("nightly training", outcome=outcome.outcome, reason=outcome.reason)
+        except GenrewatchError as error:
+            log.warning("no training tonight", reason=error.reason)
+        finally:
+            db.close()
+
+    def _check_stop(self, message: dict[str, Any]) -> None:
+        if self._stopped.is_set():
+            raise TrainingError("stopped with the daemon", None, "it is made up for next night")
+
+
+def _outcome(
+    db: Database, state: State, config: Config, asked_by: str, progress: Progress
+) -> Outcome:
+    reason = _nothing_new(db, config) if asked_by == "night" else None
+    if reason:
+        return Outcome(outcome="skipped", reason=reason)
+    try:
+        return _train(state, config, progress)
+    except GenrewatchError as error:
+        return Outcome(outcome="failed", reason=error.reason)
+
+
+def _nothing_new(db: Database, config: Config) -> str | None:
+    new = feedback_log.count_since(db, runs.last_learned_feedback(db))
+    needed = config.training.minimum_feedback
+    return f"nothing to learn yet: {new} of {needed} new labels" if new < needed else None
+
+
+def _train(state: State, config: Config, progress: Progress) -> Outcome:
+    models = registry.Registry(state.models, registry.base_dir())
+    now = _now()
+    version = models.new_version(f"{now:%Y-%m-%d}")
+    for message in _messages(state, config, models, version, now):
+        progress(message)
+        if message.get("event") == "done":
+            return _finish(models, message, version)
+    return Outcome(outcome="failed", reason="the training ended without a word")
+
+
+def _messages(
+    state: State, config: Config, models: registry.Registry, version: str, now: datetime
+) -> Iterator[dict[str, Any]]:
+    limits = config.training
+    yield from processes.run_trainer(
+        processes.NIGHTLY,
+        [
+            *("--library", str(state.library)),
+            *("--champion", str(models.champion_dir())),
+            *("--out", str(models.root())),
+            *("--version", version),
+            *("--created", now.isoformat(timespec="seconds")),
+            *("--max-minutes", str(limits.max_minutes)),
+            *("--max-memory-mb", str(limits.max_memory_mb)),
+        ],
+        seconds=limits.max_minutes * 60 + 60,
+    )
+
+
+def _train_samples(
+    models: registry.Registry,
+    arguments: list[str],
+    version: str,
+    now: datetime,
+    progress: Progress,
+) -> str:
+    named = ["--out", str(models.root()), "--version", version]
+    created = ["--created", now.isoformat(timespec="seconds")]
+    for message in processes.run_trainer(processes.TRAIN, [*arguments, *named, *created]):
+        progress(message)
+    metrics = models.use(version).metrics
+    return f"{metrics['accuracy']:.0%} right on {metrics['n']} tracks ({metrics['protocol']})"
+
+
+def _finish(models: registry.Registry, message: dict[str, Any], version: str) -> Outcome:
+    outcome, reason = message["outcome"], message["reason"]
+    if outcome == "promoted":
+        models.use(version)
+    made = version if outcome in ("promoted", "refused") else None
+    return Outcome(outcome=outcome, reason=reason, version=made)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
