@@ -163,7 +163,7 @@ def _end(found: Classification) -> float:
 
 
 def _percent(confidence: float) -> str:
-    return "< 1 %" if 0 < confidence < 0.005 else f"{100 * confidence:.0f} %"  # noqa: PLR2004
+    return "< 1\u00a0%" if 0 < confidence < 0.005 else f"{100 * confidence:.0f}\u00a0%"  # noqa: PLR2004
 
 
 def _number(value: float) -> str:

@@ -136,9 +136,9 @@ def test_upload_shows_genres_and_timeline(send: Send, classifier: Classifier) ->
     assert "0.92 is above the threshold 0.81." in response.text
     assert "would be written" in response.text
     assert "My Song.mp3" in response.text
-    assert "92 %" in response.text
+    assert "92\u00a0%" in response.text
     assert response.text.count('<g class="tile"') == 2
-    assert "1:35 · rock 60 %, jazz 40 %" in response.text
+    assert "1:35 · rock 60\u00a0%, jazz 40\u00a0%" in response.text
     assert classifier.seen[0][1] == b"music"
 
 
