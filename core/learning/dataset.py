@@ -1,0 +1,310 @@
+"""What training learns from: tracks with their segments, genre and artist group.
+
+Three sources: a folder whose subdirectories are genres, a model's replay, people's labels
+from the library. Here also stands the rule that no artist is on both sides of a split.
+It decodes no audio itself (`hearing.py` does) and never makes up a label.
+"""
+
+import csv
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import TagError, TrainingError
+
+__all__ = [
+    "Label",
+    "LeftOut",
+    "Material",
+    "Replay",
+    "Sample",
+    "Track",
+    "apart",
+    "find_samples",
+    "from_labels",
+    "from_replay",
+    "genres_of",
+    "group_numbers",
+    "require_enough",
+    "split_groups",
+]
+
+MIN_GROUPS = 2  # artists a genre needs, so that one can be held out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Track:
+    """One track to learn from; augmented copies belong to it and so to its artist."""
+
+    fingerprint: str
+    genre: str
+    group: str  # whoever made it; tracks of one group are never on both sides of a split
+    features: NDArray[np.float32]  # [n, 135], at least one segment
+    copies: tuple[NDArray[np.float32], ...] = ()  # each [m, 135], used for fitting alone
+    weight: float = 1.0
+    labelled: bool = False  # this program's user said the genre
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A file of a sample folder, not yet heard."""
+
+    path: str
+    genre: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A file or genre that is not learned from, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """All tracks of one training, and what had to be left out."""
+
+    tracks: tuple[Track, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Replay:
+    """What a model carries of its training: the tracks, and what it said of each unheard."""
+
+    tracks: tuple[Track, ...]
+    words: NDArray[np.float64]  # [tracks, its genres], out of fold, calibrated
+
+
+class Label(Protocol):
+    """A person's word on a track, as `core.library.hearings.labels` gives it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The track."""
+
+    @property
+    def genre(self) -> str:
+        """What the person said."""
+
+    @property
+    def group(self) -> str:
+        """A key for the artist; empty where unknown."""
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """[n, 135]."""
+
+
+# --- sources --------------------------------------------------------------------------------
+
+
+def find_samples(root: Path, groups: Path | None = None) -> tuple[tuple[Sample, ...], str]:
+    """Return the files under *root* (genre = subdirectory) and how their artists are known.
+
+    *groups* is a CSV with the columns file and artist; file is a path relative to *root*,
+    an absolute one, or a bare name that occurs once. Raises TrainingError.
+    """
+    files = [(genre, path) for genre in _genre_dirs(root) for path in _files(genre)]
+    if not files:
+        raise TrainingError(
+            "there is nothing to learn from",
+            str(root),
+            "make one subdirectory for each genre and put its audio files there",
+        )
+    if groups is not None:
+        artists = _artists_from_csv(groups, root, [path for _, path in files])
+        note = f"artists of {len(artists)} of {len(files)} files from {groups.name}"
+    else:
+        artists = _artists_from_tags([path for _, path in files])
+        note = f"artists of {len(artists)} of {len(files)} files from their tags"
+    if len(artists) < len(files):
+        note += "; every other file counts as an artist of its own, so the figures may flatter"
+    samples = tuple(
+        Sample(path=str(path), genre=genre.name, group=artists.get(path, f"file:{path}"))
+        for genre, path in files
+    )
+    return samples, note
+
+
+def _genre_dirs(root: Path) -> list[Path]:
+    try:
+        entries = sorted(root.iterdir())
+    except OSError as error:
+        raise TrainingError(
+            f"the sample folder cannot be read ({error.strerror})", str(root), "name a readable one"
+        ) from error
+    return [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _files(genre: Path) -> list[Path]:
+    found = (path for path in genre.rglob("*") if path.is_file())
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def _artists_from_csv(table: Path, root: Path, files: Sequence[Path]) -> dict[Path, str]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as lines:
+            rows = list(csv.DictReader(lines))
+            named = {row["file"]: row["artist"].strip() for row in rows if row["artist"]}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
+        raise TrainingError(
+            "the artists cannot be read", str(table), "give a CSV with the columns file and artist"
+        ) from error
+    once = Counter(path.name for path in files)
+    artists = {}
+    for path in files:
+        keys = [str(path), path.relative_to(root).as_posix()]
+        keys += [path.name] if once[path.name] == 1 else []
+        artist = next((named[key] for key in keys if named.get(key)), None)
+        if artist:
+            artists[path] = f"artist:{artist.casefold()}"
+    return artists
+
+
+def _artists_from_tags(files: Sequence[Path]) -> dict[Path, str]:
+    """Read artists where the tags have them; a file whose tag cannot be read has none."""
+    from core.tags import formats
+
+    artists = {}
+    for path in files:
+        try:
+            artist = getattr(formats.read(str(path)), "artist", None)
+        except TagError:
+            continue
+        if artist:
+            artists[path] = f"artist:{artist.strip().casefold()}"
+    return artists
+
+
+def from_replay(model_dir: Path) -> Replay:
+    """Return the training tracks that the model in *model_dir* carries; raises TrainingError."""
+    try:
+        genres = json.loads((model_dir / "manifest.json").read_text("utf-8"))["genres"]
+        with np.load(model_dir / "replay.npz", allow_pickle=False) as replay:
+            held = {name: replay[name] for name in replay.files}
+        return _replay(held, genres)
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise TrainingError(
+            "the replay of the model cannot be read",
+            str(model_dir),
+            "reinstall the model or go back to another one",
+        ) from error
+
+
+def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
+    count = len(held["genre"])
+    ends = np.searchsorted(held["track"], np.arange(1, count))
+    rows = np.split(held["features"].astype(np.float32), ends)
+    labelled = held.get("labelled", np.zeros(count, dtype=bool))
+    tracks = tuple(
+        Track(
+            fingerprint=held["fingerprint"][i].decode(),
+            genre=genres[held["genre"][i]],
+            group=f"replay:{held['group'][i]}",
+            features=rows[i],
+            labelled=bool(labelled[i]),
+        )
+        for i in range(count)
+    )
+    return Replay(tracks=tracks, words=held["oof"].astype(np.float64))
+
+
+def from_labels(labels: Sequence[Label], *, weight: float) -> tuple[Track, ...]:
+    """Return people's labels as tracks; a track without a known artist is its own group."""
+    return tuple(
+        Track(
+            fingerprint=label.fingerprint,
+            genre=label.genre,
+            group=label.group or f"track:{label.fingerprint}",
+            features=np.asarray(label.features, dtype=np.float32),
+            weight=weight,
+            labelled=True,
+        )
+        for label in labels
+        if len(label.features)
+    )
+
+
+# --- rules ----------------------------------------------------------------------------------
+
+
+def genres_of(tracks: Sequence[Track]) -> tuple[str, ...]:
+    """Return the genres of *tracks* in order of name."""
+    return tuple(sorted({track.genre for track in tracks}))
+
+
+def group_numbers(tracks: Sequence[Track]) -> NDArray[np.int32]:
+    """Number the groups [tracks] in order of first sight: all that a model may keep of them."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(t.group, len(numbers)) for t in tracks], dtype=np.int32)
+
+
+def require_enough(tracks: Sequence[Track]) -> None:
+    """Raise TrainingError unless there are two genres with two groups each."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for track in tracks:
+        groups[track.genre].add(track.group)
+    if len(groups) < MIN_GROUPS:
+        raise TrainingError(
+            f"{len(groups)} genre is too few to tell apart" if groups else "no file could be heard",
+            remedy="give at least two subdirectories with audio that can be played",
+        )
+    poor = sorted(genre for genre, names in groups.items() if len(names) < MIN_GROUPS)
+    if poor:
+        raise TrainingError(
+            f"only one artist in {', '.join(poor)}, so nothing can be held out to check",
+            remedy="add files of at least one more artist, or leave the genre out",
+        )
+
+
+def split_groups(tracks: Sequence[Track], *, folds: int, seed: int) -> NDArray[np.int64]:
+    """Return a fold [tracks] for each track: no group in two folds, genres spread evenly.
+
+    Groups are dealt from the largest to the smallest, each into the fold where its genres
+    are rarest so far; equals are dealt at random.
+    """
+    genre_number = {genre: i for i, genre in enumerate(genres_of(tracks))}
+    groups = group_numbers(tracks)
+    table = np.zeros((int(groups.max()) + 1, len(genre_number)))  # group x genre
+    np.add.at(table, (groups, np.array([genre_number[t.genre] for t in tracks])), 1.0)
+    share = table / table.sum(axis=0)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(share))
+    order = order[np.argsort(-share[order].sum(axis=1), kind="stable")]
+    full = np.zeros((folds, len(genre_number)))
+    fold_of = np.zeros(len(share), dtype=np.int64)
+    for group in order:
+        crowding = full @ (share[group] > 0) + 1e-3 * full.sum(axis=1)
+        fold = rng.permutation(folds)
+        fold_of[group] = fold[np.argmin(crowding[fold])]
+        full[fold_of[group]] += share[group]
+    return np.asarray(fold_of[groups], dtype=np.int64)
+
+
+def apart(
+    tracks: Sequence[Track], held: NDArray[np.bool_]
+) -> tuple[tuple[Track, ...], tuple[Track, ...]]:
+    """Split *tracks* into those not *held* and those *held* [tracks].
+
+    Raises TrainingError if a group or a fingerprint would be on both sides, or one is empty.
+    """
+    kept = tuple(track for track, out in zip(tracks, held, strict=True) if not out)
+    out = tuple(track for track, out in zip(tracks, held, strict=True) if out)
+    shared = {t.group for t in kept} & {t.group for t in out}
+    same = {t.fingerprint for t in kept} & {t.fingerprint for t in out}
+    if shared or same:
+        raise TrainingError("an artist or a track stands on both sides of a split")
+    if not kept or not out:
+        raise TrainingError(
+            "too few artists to hold some out", remedy="add files of more artists to each genre"
+        )
+    return kept, out

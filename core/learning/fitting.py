@@ -1,0 +1,256 @@
+"""Train the members of one ensemble on some tracks; knows nothing of folds or files.
+
+Every random choice follows from the recipe's seed, so the same tracks give the same
+weights on the same machine. One Keras model is compiled and used again for every fit,
+since tracing it takes longer than training it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+from core.learning import networks
+from core.learning.dataset import Track, apart, split_groups
+
+__all__ = ["Ensemble", "Recipe", "Studio", "no_check"]
+
+Check = Callable[[], None]  # called between epochs; raises to stop the training
+
+HELD_OUT = 6  # a transformer is stopped by a sixth of the artists
+
+
+def no_check() -> None:
+    """Let the training run on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to train; the values were chosen on inner folds of training artists."""
+
+    seed: int = 1
+    epochs: int = 100  # at most; training stops when held-out artists gain nothing more
+    batch_size: int = 32
+    members: int = 3  # transformers, each with another part of the artists held out
+    folds: int = 5  # for the out-of-fold predictions
+    patience: int = 8  # epochs without gain before it stops; half of it before it slows down
+    draws: int = 2  # segments of each track in an epoch, so that long tracks do not dominate
+    rate: float = 1e-3  # AdamW's first learning rate
+    decay: float = 0.05  # AdamW's weight decay
+    smoothing: float = 0.1  # of labels, about one in ten of which is contestable
+    mixup: float = 0.3  # Beta(a, a) of the mixing share (Zhang et al. 2018)
+    linear_c: float = 0.02  # inverse strength of the plain member's L2 penalty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """The squashed segments of some tracks, ready for batches."""
+
+    features: NDArray[np.float32]  # [R, F]
+    track: NDArray[np.int64]  # [R], row -> track
+    genre: NDArray[np.int64]  # [tracks]
+    weight: NDArray[np.float64]  # [tracks], mean 1
+    genres: int
+
+    @property
+    def row_weight(self) -> NDArray[np.float64]:
+        """[R]: a track's weight shared by its rows."""
+        shared: NDArray[np.float64] = (self.weight / np.bincount(self.track))[self.track]
+        return shared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ensemble:
+    """Trained members: Keras models from raw features [n, F] to logits [n, G]."""
+
+    models: tuple[keras.Model, ...]
+    weights: tuple[float, ...]
+
+    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return raw logits [members, n, G] of raw *features* [n, F]."""
+        said = [np.asarray(model(features, training=False)) for model in self.models]
+        return np.asarray(np.stack(said), dtype=np.float32)
+
+
+class Studio:
+    """Where ensembles are trained: one compiled transformer, started afresh for each fit."""
+
+    def __init__(self, genres: Sequence[str], groups: tuple[int, ...], recipe: Recipe) -> None:
+        self.genres = tuple(genres)
+        self.recipe = recipe
+        self.shape = networks.Shape(groups=groups, genres=len(genres))
+        self._model = networks.transformer(self.shape, seed=recipe.seed)
+        self._model.compile(
+            optimizer=keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.decay),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            jit_compile=False,  # compiling takes longer than the training of so small a net
+        )
+        self._model.optimizer.build(self._model.trainable_variables)
+
+    def train(self, tracks: Sequence[Track], check: Check = no_check) -> Ensemble:
+        """Train an ensemble on *tracks*; each transformer holds out other artists."""
+        knots = _knots(tracks)
+        rows = self._rows(tracks, knots, copies=True)
+        models = [
+            networks.member(self._transformer(tracks, knots, number, check), knots)
+            for number in range(self.recipe.members)
+        ]
+        models.append(networks.member(self._linear(rows), knots))
+        # the plain member counts as much as all transformers together
+        weights = (1.0,) * self.recipe.members + (float(max(1, self.recipe.members)),)
+        return Ensemble(models=tuple(models), weights=weights)
+
+    def _transformer(
+        self, tracks: Sequence[Track], knots: networks.Knots, number: int, check: Check
+    ) -> keras.Model:
+        """Fit transformer *number*: AdamW, a falling rate, stopped by held-out artists."""
+        held = split_groups(tracks, folds=HELD_OUT, seed=self.recipe.seed) == number % HELD_OUT
+        fitted, judged = apart(tracks, held)
+        train = self._rows(fitted, knots, copies=True)
+        valid = self._rows(judged, knots, copies=False)
+        seed = self.recipe.seed * 1000 + number
+        self._restart(seed)
+        self._model.fit(
+            Epochs(train, self.recipe, seed),
+            epochs=self.recipe.epochs,
+            validation_data=(valid.features, _one_hot(valid), valid.row_weight),
+            validation_batch_size=4096,
+            callbacks=_callbacks(self.recipe, check),
+            verbose=0,
+        )
+        network = networks.transformer(self.shape, seed=seed)
+        network.set_weights(self._model.get_weights())
+        return network
+
+    def _restart(self, seed: int) -> None:
+        """Give the compiled model the weights and random state of a new one."""
+        fresh = networks.transformer(self.shape, seed=seed)
+        for mine, new in zip(self._model.variables, fresh.variables, strict=True):
+            mine.assign(new)
+        for state in self._model.optimizer.variables:
+            state.assign(tf.zeros_like(state))
+        self._model.optimizer.learning_rate = self.recipe.rate
+
+    def _linear(self, rows: Rows) -> keras.Model:
+        """Fit the plain member on the same squashed rows."""
+        weight = rows.row_weight * _class_weight(rows)[rows.genre[rows.track]]
+        strength = 1 / (self.recipe.linear_c * len(rows.genre))
+        return networks.linear(*regress(rows.features, _one_hot(rows), weight, strength))
+
+    def _rows(self, tracks: Sequence[Track], knots: networks.Knots, *, copies: bool) -> Rows:
+        parts = [np.concatenate([t.features, *(t.copies if copies else ())]) for t in tracks]
+        weight = np.array([t.weight for t in tracks])
+        return Rows(
+            features=networks.squashed(np.concatenate(parts), knots),
+            track=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            genre=np.array([self.genres.index(t.genre) for t in tracks]),
+            weight=weight / weight.mean(),
+            genres=len(self.genres),
+        )
+
+
+class Epochs(keras.utils.PyDataset):  # type: ignore[misc]
+    """An epoch: *draws* random segments of every track, mixed in pairs, labels softened."""
+
+    def __init__(self, rows: Rows, recipe: Recipe, seed: int) -> None:
+        super().__init__()
+        self.rows, self.recipe = rows, recipe
+        self._random = np.random.default_rng(seed)
+        self._first = np.searchsorted(rows.track, np.arange(len(rows.genre)))
+        self._count = np.bincount(rows.track)
+        self._labels = _one_hot(rows) * (1 - recipe.smoothing) + recipe.smoothing / rows.genres
+        self._weight = (_class_weight(rows)[rows.genre] * rows.weight)[rows.track]  # [R]
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self.recipe.batch_size)
+
+    def on_epoch_end(self) -> None:
+        """Draw the rows of the next epoch."""
+        tracks = np.tile(np.arange(len(self._count)), self.recipe.draws)
+        picks = self._random.random(len(tracks)) * self._count[tracks]
+        self._order = self._random.permutation(self._first[tracks] + picks.astype(int))
+
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], ...]:
+        size = self.recipe.batch_size
+        mine = self._order[number * size : (number + 1) * size]
+        other = self._random.permutation(mine)
+        share = self._random.beta(self.recipe.mixup, self.recipe.mixup, (len(mine), 1))
+        return (
+            _mixed(self.rows.features, mine, other, share),
+            _mixed(self._labels, mine, other, share),
+            _mixed(self._weight[:, None], mine, other, share)[:, 0],
+        )
+
+
+def _mixed(
+    values: NDArray[np.floating[Any]],
+    mine: NDArray[np.int64],
+    other: NDArray[np.int64],
+    share: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    return np.asarray(share * values[mine] + (1 - share) * values[other], dtype=np.float32)
+
+
+def _one_hot(rows: Rows) -> NDArray[np.float32]:
+    """[R, G]."""
+    return np.eye(rows.genres, dtype=np.float32)[rows.genre[rows.track]]
+
+
+def _class_weight(rows: Rows) -> NDArray[np.float64]:
+    """[G]: the rarer the heavier, so that each genre weighs the same in all."""
+    mass = np.bincount(rows.genre, rows.weight, minlength=rows.genres)
+    balanced: NDArray[np.float64] = mass.sum() / (rows.genres * np.maximum(mass, 1e-9))
+    return balanced
+
+
+def _knots(tracks: Sequence[Track]) -> networks.Knots:
+    """Fit the squashing on the originals of *tracks*, every track counting the same."""
+    weight = np.repeat([1 / len(t.features) for t in tracks], [len(t.features) for t in tracks])
+    return networks.fit_knots(np.concatenate([t.features for t in tracks]), weight)
+
+
+def regress(
+    features: NDArray[np.float32],
+    labels: NDArray[np.float32],
+    weight: NDArray[np.float64],
+    strength: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit softmax regression of *labels* [R, G] on *features* [R, F]: weights [F, G], bias [G].
+
+    Minimises the mean log loss, rows counting *weight* [R], plus strength / 2 * sum of
+    squared weights. One optimum, so no chance is involved.
+    """
+    rows = np.hstack([features, np.ones((len(features), 1), np.float32)]).astype(np.float64)
+    share = (weight / weight.sum())[:, None]
+    size = (rows.shape[1], labels.shape[1])
+    punished = np.ones(size)
+    punished[-1] = 0.0  # the bias is free
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        point = flat.reshape(size)
+        logs = log_softmax(rows @ point, axis=1)
+        slope = rows.T @ (share * (np.exp(logs) - labels)) + strength * punished * point
+        value = -float(np.sum(share * labels * logs))
+        return value + strength / 2 * float(np.sum(punished * point**2)), slope.ravel()
+
+    start = np.zeros(size).ravel()
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
+    fitted = best.reshape(size)
+    return fitted[:-1], fitted[-1]
+
+
+def _callbacks(recipe: Recipe, check: Check) -> list[keras.callbacks.Callback]:
+    patience = recipe.patience
+    return [
+        keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, patience // 2), min_lr=1e-5),
+        keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True),
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: check()),
+    ]

@@ -1,0 +1,195 @@
+"""The gate: may the challenger take the champion's place?
+
+Pure: both models' predictions on the same held-out tracks in, a decision with its reasons
+out. A prediction on a track that its model was trained on is no evidence, and a champion
+that does not say what it was trained on cannot be compared. It never repairs evidence.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import TrainingError
+from core.learning import evaluate
+
+__all__ = ["Decision", "Evidence", "Outcome", "Said", "compare", "require_unseen"]
+
+MARGIN = 0.03  # how much worse the truth may be when chance is allowed for (one-sided 95 %)
+MIN_TRACKS = 30  # fewer say nothing either way
+F1_MARGIN = 0.03
+CALIBRATION_MARGIN = 0.02
+GENRE_TRACKS, GENRE_MARGIN = 20, 0.10  # a genre with so many tracks may not lose more
+
+
+class Outcome(StrEnum):
+    """What came of a night."""
+
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Said:
+    """What one model says of the evidence: probabilities [tracks, its genres]."""
+
+    genres: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+    def over(self, genres: Sequence[str]) -> NDArray[np.float64]:
+        """[tracks, G]: the same over *genres*; a genre that the model lacks gets nothing."""
+        spread = np.zeros((len(self.probabilities), len(genres)))
+        for column, genre in enumerate(self.genres):
+            if genre in genres:
+                spread[:, list(genres).index(genre)] = self.probabilities[:, column]
+        return spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evidence:
+    """Tracks that neither model was trained on when it spoke of them."""
+
+    truth: tuple[str, ...]  # [tracks], what people say or the collection's labels
+    groups: NDArray[np.int32]  # [tracks], artists
+    labelled: NDArray[np.bool_]  # [tracks], whether this user said it
+    champion: Said
+    challenger: Said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Promoted or refused, the reasons in words, and the figures they rest on."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    figures: dict[str, float]
+
+
+def require_unseen(
+    scored: Sequence[str], trained_on: Collection[str] | None, out_of_fold: Collection[str]
+) -> None:
+    """Raise TrainingError if a model was trained on a *scored* fingerprint.
+
+    A track it was trained on counts when its prediction is out of fold. *trained_on* None
+    means that the manifest has no list: then nothing can be said.
+    """
+    if not trained_on:
+        raise TrainingError(
+            "the model does not say which tracks it was trained on, so it cannot be compared",
+            remedy="rebuild it, or go back to a model that does",
+        )
+    known = set(trained_on) - set(out_of_fold)
+    seen = sum(fingerprint in known for fingerprint in scored)
+    if seen:
+        raise TrainingError(
+            f"the model was trained on {seen} of the tracks it would be judged by",
+            remedy="judge it by other tracks",
+        )
+
+
+def compare(evidence: Evidence) -> Decision:
+    """Decide: the challenger goes live only if it is not worse than the champion.
+
+    Over the tracks whose genre both know it may not be worse beyond chance (margin 3
+    points), nor in macro-F1, in calibration or in a well-filled genre; over what this user
+    said, its count of right answers may not be smaller.
+    """
+    genres = tuple(sorted({*evidence.champion.genres, *evidence.challenger.genres}))
+    truth = np.array([genres.index(genre) for genre in evidence.truth])
+    common = {*evidence.champion.genres} & {*evidence.challenger.genres}
+    known = np.array([genre in common for genre in evidence.truth], dtype=bool)
+    if known.sum() < MIN_TRACKS:
+        reason = f"{known.sum()} held-out tracks are too few to compare ({MIN_TRACKS} are needed)"
+        return Decision(outcome=Outcome.REFUSED, reasons=(reason,), figures={})
+    old, new = evidence.champion.over(genres), evidence.challenger.over(genres)
+    figures = _overall(old[known], new[known], truth[known], evidence.groups[known])
+    figures |= _labelled(old, new, truth, evidence.labelled)
+    against = [*_against(figures), *_against_genres(old, new, truth, known, genres)]
+    if against:
+        return Decision(outcome=Outcome.REFUSED, reasons=tuple(against), figures=figures)
+    return Decision(outcome=Outcome.PROMOTED, reasons=(_praise(figures),), figures=figures)
+
+
+def _overall(
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    groups: NDArray[np.int32],
+) -> dict[str, float]:
+    was, now = old.argmax(axis=1) == truth, new.argmax(axis=1) == truth
+    gain, low, _ = evaluate.paired_gain(was, now, groups)
+    size = old.shape[1]
+    f1 = [evaluate.macro_f1(evaluate.confusion(p.argmax(axis=1), truth, size)) for p in (old, new)]
+    error = [evaluate.calibration_error(p, truth) for p in (old, new)]
+    return {
+        "tracks": float(len(truth)),
+        "champion_accuracy": float(was.mean()),
+        "challenger_accuracy": float(now.mean()),
+        "gain": gain,
+        "gain_low": low,
+        "macro_f1_gain": f1[1] - f1[0],
+        "calibration_error_gain": error[1] - error[0],
+    }
+
+
+def _labelled(
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    labelled: NDArray[np.bool_],
+) -> dict[str, float]:
+    return {
+        "labels": float(labelled.sum()),
+        "labels_right_champion": float((old.argmax(axis=1) == truth)[labelled].sum()),
+        "labels_right_challenger": float((new.argmax(axis=1) == truth)[labelled].sum()),
+    }
+
+
+def _against(figures: dict[str, float]) -> list[str]:
+    against = []
+    if figures["gain_low"] < -MARGIN:
+        against.append(
+            f"on {figures['tracks']:.0f} held-out tracks it is right {figures['gain']:+.1%} more"
+            f" often, and with chance allowed for perhaps {figures['gain_low']:+.1%}"
+            f" (at most {-MARGIN:+.0%} is let through)"
+        )
+    if figures["labels_right_challenger"] < figures["labels_right_champion"]:
+        against.append(
+            f"of {figures['labels']:.0f} tracks that you labelled it gets"
+            f" {figures['labels_right_challenger']:.0f} right, the one in use"
+            f" {figures['labels_right_champion']:.0f}"
+        )
+    if figures["macro_f1_gain"] < -F1_MARGIN:
+        against.append(f"its mean F1 over the genres changes by {figures['macro_f1_gain']:+.3f}")
+    if figures["calibration_error_gain"] > CALIBRATION_MARGIN:
+        change = figures["calibration_error_gain"]
+        against.append(f"its confidences are less honest (calibration error {change:+.3f})")
+    return against
+
+
+def _against_genres(
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    genres: Sequence[str],
+) -> list[str]:
+    was, now = old.argmax(axis=1) == truth, new.argmax(axis=1) == truth
+    against = []
+    for number, genre in enumerate(genres):
+        mine = known & (truth == number)
+        lost = float(was[mine].mean() - now[mine].mean()) if mine.any() else 0.0
+        if mine.sum() >= GENRE_TRACKS and lost > GENRE_MARGIN:
+            against.append(f"it finds {lost:.0%} less of the {genre} tracks")
+    return against
+
+
+def _praise(figures: dict[str, float]) -> str:
+    return (
+        f"right on {figures['challenger_accuracy']:.1%} of {figures['tracks']:.0f} held-out tracks,"
+        f" the one before on {figures['champion_accuracy']:.1%}"
+    )

@@ -1,0 +1,219 @@
+"""The networks, in the order in which a segment's features meet them; never trains them.
+
+Raw features are squashed, cut into the groups A..H, each group becomes a token, the tokens
+attend to each other, a residual head gives a logit per genre. Axes: N segments, F features (135),
+K knots, T tokens (a class token and 8 groups), D width, G genres. After Xiong et al. 2020
+(pre-norm) and Gorishniy et al. 2021 (feature tokens).
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Whatever the user's own Keras is set to; and TensorFlow's greetings help nobody.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # same sums in the same order everywhere
+
+import keras
+import tensorflow as tf
+
+__all__ = [
+    "Knots",
+    "Shape",
+    "fit_knots",
+    "linear",
+    "member",
+    "squashed",
+    "transformer",
+    "use_cores",
+]
+
+KNOTS = 24  # enough for a smooth curve through a few hundred values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How large a transformer is and how it is held back; the defaults suit ~500 tracks."""
+
+    groups: tuple[int, ...]  # features in each of the groups A..H; their sum is F
+    genres: int
+    width: int = 48  # D; wider only learns the artists by heart
+    blocks: int = 2
+    heads: int = 4
+    head: tuple[int, ...] = (256, 128, 64)
+    dropout: float = 0.3
+    mask: float = 0.1  # share of features set to their typical value while training
+    noise: float = 0.1  # standard deviations added while training
+
+
+def use_cores(cores: int) -> None:
+    """Bind TensorFlow to *cores* cores; must come before its first operation."""
+    tf.config.threading.set_intra_op_parallelism_threads(cores)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+# --- squashing: raw features to about a standard normal -------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Knots:
+    """One monotone curve per feature, linear between K knots and flat outside them.
+
+    Quantile normalisation (as scikit-learn's QuantileTransformer) in a form that fits into
+    a graph. A wild value counts as the largest that training saw: within +-2.4.
+    """
+
+    start: NDArray[np.float32]  # [F, K-1], the raw value at which each piece begins
+    width: NDArray[np.float32]  # [F, K-1]
+    slope: NDArray[np.float32]  # [F, K-1]
+    foot: NDArray[np.float32]  # [F], the squashed value left of the first knot
+
+
+def fit_knots(raw: NDArray[np.float32], weight: NDArray[np.float64]) -> Knots:
+    """Return the curves that make *raw* [n, F] normal, row i counting *weight*[i].
+
+    Only ever called with training rows.
+    """
+    from scipy.stats import norm
+
+    share = np.linspace(0.01, 0.99, KNOTS)
+    knots = np.stack([_quantiles(column, weight, share) for column in raw.T])  # (F, K)
+    width = np.diff(knots, axis=1)
+    # a value shared by many rows leaves pieces of no width: what they would rise is not owed
+    rise = np.where(width > 0, np.diff(norm.ppf(share)), 0.0)
+    slope = np.divide(rise, width, out=np.zeros_like(rise), where=width > 0)
+    single = np.float32
+    return Knots(
+        start=knots[:, :-1].astype(single),
+        width=width.astype(single),
+        slope=slope.astype(single),
+        foot=(-rise.sum(axis=1) / 2).astype(single),
+    )
+
+
+def _quantiles(
+    column: NDArray[np.float32], weight: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    order = np.argsort(column, kind="stable")
+    middle = np.cumsum(weight[order]) - weight[order] / 2
+    return np.interp(share, middle / weight.sum(), column[order].astype(np.float64))
+
+
+def squashed(raw: NDArray[np.float32], knots: Knots) -> NDArray[np.float32]:
+    """Return *raw* [n, F] squashed, as `Squash` does it in the graph."""
+    past = np.clip(raw[:, :, None] - knots.start, 0.0, knots.width)  # (n, F, K-1)
+    return np.asarray(knots.foot + np.sum(past * knots.slope, axis=-1), dtype=np.float32)
+
+
+class Squash(keras.layers.Layer):  # type: ignore[misc]
+    """The curves of `Knots` as a layer: each piece adds its rise while the value passes it."""
+
+    def __init__(self, knots: Knots) -> None:
+        super().__init__(trainable=False, name="squash")
+        self.knots = knots
+
+    def build(self, _shape: Sequence[int | None]) -> None:
+        """Hold the curves as weights, so that they are saved with the others."""
+        for name in ("start", "width", "slope", "foot"):
+            values = getattr(self.knots, name)
+            held = self.add_weight(shape=values.shape, initializer="zeros", name=name)
+            held.assign(values)
+            setattr(self, name, held)
+
+    def call(self, raw: tf.Tensor) -> tf.Tensor:
+        """Map raw features (N, F) to squashed ones (N, F)."""
+        past = tf.clip_by_value(raw[:, :, None] - self.start, 0.0, self.width)  # (N, F, K-1)
+        return self.foot + tf.reduce_sum(past * self.slope, axis=-1)  # (N, F)
+
+
+# --- the transformer ------------------------------------------------------------------------
+
+
+class GroupTokens(keras.layers.Layer):  # type: ignore[misc]
+    """Project each feature group to a token of its own, a learned class token before them.
+
+    One matrix does it for all groups, with zeros where a feature is not of the group. The
+    tokens are weights of a layer, since a constant would be folded out of the graph.
+    """
+
+    def __init__(self, groups: tuple[int, ...], width: int, **options: object) -> None:
+        super().__init__(**options)
+        self.tokens, self.width = len(groups), width
+        owner = np.repeat(np.arange(self.tokens), groups)  # feature -> group
+        mine = owner[:, None] == np.arange(self.tokens)  # (F, T-1)
+        self.mine = np.repeat(mine, width, axis=1).astype(np.float32)  # (F, (T-1) D)
+        self.scale = np.repeat(1 / np.sqrt(groups), width).astype(np.float32)
+
+    def build(self, shape: Sequence[int | None]) -> None:
+        """Make the projection, a learned name for each group, and the class token."""
+        units, small = self.tokens * self.width, keras.initializers.RandomNormal(stddev=0.02)
+        even = keras.initializers.RandomNormal(stddev=1.0)
+        self.kernel = self.add_weight(shape=(shape[-1], units), initializer=even, name="kernel")
+        self.names = self.add_weight(shape=(units,), initializer=small, name="names")
+        self.first = self.add_weight(shape=(1, 1, self.width), initializer=small, name="class")
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        """Map squashed features (N, F) to tokens (N, T, D)."""
+        flat = tf.matmul(features, self.kernel * self.mine * self.scale) + self.names
+        groups = tf.reshape(flat, (-1, self.tokens, self.width))  # (N, T-1, D)
+        return tf.concat([tf.zeros_like(groups[:, :1]) + self.first, groups], axis=1)
+
+
+def _block(tokens: keras.KerasTensor, shape: Shape) -> keras.KerasTensor:
+    """Attend, then think, each beside a residual connection: (N, T, D) to (N, T, D)."""
+    layers = keras.layers
+    normed = layers.LayerNormalization()(tokens)
+    attended = layers.MultiHeadAttention(shape.heads, shape.width // shape.heads)(normed, normed)
+    tokens = layers.Add()([tokens, layers.Dropout(shape.dropout)(attended)])
+    normed = layers.LayerNormalization()(tokens)
+    thought = layers.Dense(2 * shape.width, activation="relu")(normed)
+    thought = layers.Dense(shape.width)(thought)
+    return layers.Add()([tokens, layers.Dropout(shape.dropout)(thought)])
+
+
+def _head(hidden: keras.KerasTensor, shape: Shape) -> keras.KerasTensor:
+    """Turn (N, D) into (N, 64) by residual steps of 256, 128 and 64 units."""
+    layers = keras.layers
+    for units in shape.head:
+        change = layers.Dense(units, activation="relu")(layers.LayerNormalization()(hidden))
+        straight = layers.Dense(units, use_bias=False)(hidden)
+        hidden = layers.Add()([straight, layers.Dropout(shape.dropout)(change)])
+    return layers.LayerNormalization()(hidden)
+
+
+def transformer(shape: Shape, *, seed: int) -> keras.Model:
+    """Build the segment transformer: squashed features (N, F) to logits (N, G)."""
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    features = keras.Input((sum(shape.groups),), name="features")
+    disturbed = layers.GaussianNoise(shape.noise)(features)
+    disturbed = layers.Dropout(shape.mask)(disturbed)  # 0 is the typical value
+    tokens = GroupTokens(shape.groups, shape.width, name="tokens")(disturbed)  # (N, T, D)
+    for _ in range(shape.blocks):
+        tokens = _block(tokens, shape)
+    hidden = layers.LayerNormalization()(tokens[:, 0])  # (N, D), the class token
+    logits = layers.Dense(shape.genres, name="logits")(_head(hidden, shape))  # (N, G)
+    return keras.Model(features, logits, name="transformer")
+
+
+def linear(weights: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]]) -> keras.Model:
+    """Build the plain member from fitted *weights* [F, G] and *bias* [G]: (N, F) to (N, G).
+
+    On few artists the strongest single model, so it votes beside the transformers.
+    """
+    features = keras.Input((len(weights),), name="features")
+    dense = keras.layers.Dense(len(bias), name="logits")
+    model = keras.Model(features, dense(features), name="linear")
+    dense.set_weights([weights, bias])
+    return model
+
+
+def member(network: keras.Model, knots: Knots) -> keras.Model:
+    """Put the squashing before *network*: raw features (N, F) to logits (N, G)."""
+    raw = keras.Input((len(knots.foot),), name="raw_features")
+    return keras.Model(raw, network(Squash(knots)(raw)), name=network.name)

@@ -1,0 +1,280 @@
+"""The whole night, top to bottom: what people said, replay, training, gate, outcome.
+
+`python -m core.learning.nightly` reads the library and the champion, trains a challenger
+from nothing (so that its out-of-fold words are honest), and says whether it may go live.
+It changes neither the library nor which model is used.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import registry
+from core.decision.verdict import calibrate, pool
+from core.errors import GenrewatchError, TrainingError
+from core.learning import gate
+from core.learning.dataset import Label, Replay, Track, from_labels, from_replay, group_numbers
+from core.learning.export import Paper, Trained, write_model
+from core.learning.fitting import Check, Recipe
+from core.learning.gate import Evidence, Outcome, Said
+from core.learning.hearing import Progress
+from core.learning.limits import bounded, step_back, use_best_device
+from core.learning.train import speak, spoken, train
+from core.library import hearings
+from core.library.schema import open_library
+from core.taxonomy import fold
+
+__all__ = ["Night", "Request", "learnable", "main", "merged", "night"]
+
+LABEL_WEIGHT = 2.0  # what this user says counts more than the collection
+NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
+ORIGIN = ", on top of: "  # before the provenance of the model that it all began with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the night is to do."""
+
+    champion: Path
+    out: Path
+    version: str
+    created: str
+    seed: int = 1
+    epochs: int = 100
+    members: int = 3
+    force: bool = False  # train although the champion knows all labels already
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """What came of it."""
+
+    outcome: Outcome
+    reason: str
+    version: str | None = None
+    metrics: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def night(request: Request, labels: Sequence[Label], progress: Progress, check: Check) -> Night:
+    """Train a challenger on the champion's replay and *labels* and hold it to the gate.
+
+    Raises TrainingError where the training cannot be done; the champion then stays.
+    """
+    champion = registry.load(request.champion)
+    replay = from_replay(request.champion)
+    _comparable(champion, replay)
+    said, notes = learnable(from_labels(labels, weight=LABEL_WEIGHT), champion.genres)
+    if not said:
+        return Night(outcome=Outcome.SKIPPED, reason="nobody said anything yet", notes=notes)
+    if not request.force and _knows_all(replay, said):
+        reason = "the model in use knows all that was said"
+        return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
+    trained = _challenger(request, merged(replay.tracks, said), progress, check)
+    folder = _written(request, champion, trained, len(said))
+    progress("gate", 0, 1)
+    decision = gate.compare(_evidence(champion, replay, trained))
+    metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
+    return Night(
+        outcome=decision.outcome,
+        reason="; ".join(decision.reasons),
+        version=request.version,
+        metrics={**metrics, **decision.figures},
+        notes=notes,
+    )
+
+
+# --- what is learned from -------------------------------------------------------------------
+
+
+def learnable(
+    said: Sequence[Track], known: Sequence[str]
+) -> tuple[tuple[Track, ...], tuple[str, ...]]:
+    """Return the labelled tracks whose genre can be learned, spelled one way, and notes.
+
+    A genre that the champion does not know needs 8 tracks of 3 artists; until then the
+    memory alone serves it.
+    """
+    spelled = {fold(genre): genre for genre in known}
+    by_genre: dict[str, list[Track]] = defaultdict(list)
+    for track in said:
+        by_genre[fold(track.genre)].append(track)
+    kept: list[Track] = []
+    notes: list[str] = []
+    for name, tracks in by_genre.items():
+        genre = spelled.get(name) or Counter(track.genre for track in tracks).most_common(1)[0][0]
+        artists = len({track.group for track in tracks})
+        if name in spelled or (len(tracks) >= NEW_TRACKS and artists >= NEW_ARTISTS):
+            kept += [replace(track, genre=genre) for track in tracks]
+        else:
+            notes.append(
+                f"{genre} is not learned yet: {len(tracks)} of {NEW_TRACKS} tracks,"
+                f" {artists} of {NEW_ARTISTS} artists"
+            )
+    return tuple(kept), tuple(notes)
+
+
+def merged(replayed: Sequence[Track], said: Sequence[Track]) -> tuple[Track, ...]:
+    """Return *replayed* and *said* as one: a person's word on a track replaces the replay's.
+
+    Labels that a person gave before come from the library anew, so that one taken back is
+    gone. Where a replayed track was named again, its whole group is that artist's.
+    """
+    words = {track.fingerprint: track for track in said}
+    artist = {t.group: words[t.fingerprint].group for t in replayed if t.fingerprint in words}
+    kept = [
+        replace(track, group=artist.get(track.group, track.group))
+        for track in replayed
+        if track.fingerprint not in words and not track.labelled
+    ]
+    return (*kept, *words.values())
+
+
+def _comparable(champion: registry.Manifest, replay: Replay) -> None:
+    from core.analysis.features import FEATURE_VERSION
+
+    if champion.feature_version != FEATURE_VERSION:
+        raise TrainingError(
+            f"the model in use has features of version {champion.feature_version}, we have"
+            f" {FEATURE_VERSION}, so its replay cannot be used",
+            remedy="use the shipped model",
+        )
+    heard = [track.fingerprint for track in replay.tracks]
+    gate.require_unseen(heard, champion.fingerprints, out_of_fold=heard)
+    gate.require_unseen(sorted(champion.fingerprints), champion.fingerprints, out_of_fold=heard)
+
+
+def _knows_all(replay: Replay, said: Sequence[Track]) -> bool:
+    """Say whether the champion was trained on just these words."""
+    then = {(t.fingerprint, t.genre) for t in replay.tracks if t.labelled}
+    return then == {(t.fingerprint, t.genre) for t in said}
+
+
+# --- the challenger -------------------------------------------------------------------------
+
+
+def _challenger(
+    request: Request, tracks: Sequence[Track], progress: Progress, check: Check
+) -> Trained:
+    recipe = Recipe(seed=request.seed, epochs=request.epochs, members=request.members)
+    return train(tracks, recipe, progress, check)
+
+
+def _written(request: Request, champion: registry.Manifest, trained: Trained, said: int) -> Path:
+    origin = champion.provenance.partition(ORIGIN)[2] or champion.provenance
+    paper = Paper(
+        version=request.version,
+        created=request.created,
+        provenance=f"{said} tracks labelled by its user{ORIGIN}{origin}",
+        licence=champion.licence,
+    )
+    return write_model(trained, paper, request.out)
+
+
+def _evidence(champion: registry.Manifest, replay: Replay, trained: Trained) -> Evidence:
+    """Let both speak of the challenger's tracks, neither of one that it was trained on.
+
+    The challenger's words are out of fold. The champion's are too where it has the track
+    in its replay; of all others it never heard.
+    """
+    words = np.zeros((len(trained.tracks), len(champion.genres)))
+    then = {track.fingerprint: row for row, track in enumerate(replay.tracks)}
+    fresh = [i for i, t in enumerate(trained.tracks) if t.fingerprint not in then]
+    gate.require_unseen(
+        [trained.tracks[i].fingerprint for i in fresh], champion.fingerprints, out_of_fold=()
+    )
+    for place, track in enumerate(trained.tracks):
+        if track.fingerprint in then:
+            words[place] = replay.words[then[track.fingerprint]]
+    if fresh:
+        words[fresh] = _says(champion, [trained.tracks[i] for i in fresh])
+    return Evidence(
+        truth=tuple(track.genre for track in trained.tracks),
+        groups=group_numbers(trained.tracks),
+        labelled=np.array([track.labelled for track in trained.tracks]),
+        champion=Said(genres=champion.genres, probabilities=words),
+        challenger=Said(genres=trained.genres, probabilities=trained.out_of_fold),
+    )
+
+
+def _says(champion: registry.Manifest, tracks: Sequence[Track]) -> NDArray[np.float64]:
+    """What the champion says of *tracks* [tracks, G], as the daemon would hear it."""
+    from core.analysis.runtime import Ensemble
+
+    calibration = registry.load_calibration(champion)
+    ensemble, weights = Ensemble(champion.folder), np.array(champion.weights)
+    pooled = np.stack([pool(ensemble.score(track.features), weights) for track in tracks])
+    return calibrate(pooled, calibration.temperature, np.array(calibration.bias))
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Spend the night; the last line on stdout says what came of it."""
+    wishes = _parser().parse_args(argv)
+    step_back()
+    _, device = use_best_device()
+    speak({"event": "note", "text": device})
+    limits = {"seconds": wishes.max_minutes * 60, "memory_mb": wishes.max_memory_mb}
+    try:
+        with bounded(**limits) as check:
+            result = night(_request(wishes), _labels(wishes.library), spoken(speak), check)
+    except GenrewatchError as error:
+        result = Night(outcome=Outcome.FAILED, reason=error.reason)
+    for note in result.notes:
+        speak({"event": "note", "text": note})
+    speak({"event": "done", **asdict(result)})
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core.learning.nightly")
+    parser.add_argument("--library", type=Path, required=True, help="the record")
+    parser.add_argument("--champion", type=Path, required=True, help="folder of the model in use")
+    parser.add_argument("--out", type=Path, required=True, help="where the model folder goes")
+    parser.add_argument("--version", required=True, help="name of the new model")
+    parser.add_argument("--created", required=True, help="ISO 8601 UTC")
+    parser.add_argument("--max-minutes", type=float, default=30)
+    parser.add_argument("--max-memory-mb", type=float, default=2048)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--members", type=int, default=Recipe().members)
+    parser.add_argument("--force", action="store_true", help="even with nothing new")
+    return parser
+
+
+def _request(wishes: argparse.Namespace) -> Request:
+    return Request(
+        champion=wishes.champion,
+        out=wishes.out,
+        version=wishes.version,
+        created=wishes.created,
+        seed=wishes.seed,
+        epochs=wishes.epochs,
+        members=wishes.members,
+        force=wishes.force,
+    )
+
+
+def _labels(library: Path) -> Sequence[Label]:
+    """Read what people said; opened and closed here, so that no lock outlives it."""
+    from core.analysis.features import FEATURE_VERSION
+
+    db = open_library(library)
+    try:
+        return hearings.labels(db, FEATURE_VERSION)
+    finally:
+        db.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""Train a model from labelled tracks: folds, calibration, members, model folder.
+
+`python -m core.learning.train` learns from a folder whose subdirectories are genres. It
+speaks JSON lines on stdout (progress, then done or error) and nothing else there. It makes
+a model folder and leaves it to others whether that model is used.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.decision.verdict import calibrate, pool
+from core.errors import GenrewatchError, TrainingError
+from core.learning import evaluate
+from core.learning.calibrate import cross_fitted, fit_calibration, promise_threshold
+from core.learning.dataset import (
+    Material,
+    Track,
+    apart,
+    find_samples,
+    genres_of,
+    group_numbers,
+    require_enough,
+    split_groups,
+)
+from core.learning.hearing import Augmentation, Progress, hear_all
+
+if TYPE_CHECKING:  # TensorFlow: processes that only hear, and import this, go without
+    from core.learning.export import Trained
+    from core.learning.fitting import Check, Ensemble, Recipe, Studio
+
+__all__ = ["feature_groups", "main", "out_of_fold", "pooled_by", "speak", "train"]
+
+Say = Callable[[dict[str, Any]], None]
+
+
+def train(
+    tracks: Sequence[Track],
+    recipe: "Recipe",
+    progress: Progress,
+    check: "Check",
+    *,
+    folds: NDArray[np.integer[Any]] | None = None,
+    judged: NDArray[np.bool_] | None = None,
+    protocol: str = "",
+) -> "Trained":
+    """Train on *tracks* and say honestly what that is worth.
+
+    *folds* [tracks] says which tracks are predicted together (by default artists are dealt
+    by the recipe); *judged* [tracks] picks those that the accuracy is about. Raises
+    TrainingError when there is too little.
+    """
+    from core.learning.export import Trained
+    from core.learning.fitting import Studio
+
+    require_enough(tracks)
+    genres = genres_of(tracks)
+    studio = Studio(genres, feature_groups(), recipe)
+    groups = group_numbers(tracks)
+    if folds is None:
+        parts = min(recipe.folds, int(groups.max()) + 1)
+        folds = split_groups(tracks, folds=parts, seed=recipe.seed)
+    pooled = out_of_fold(tracks, folds, studio, progress, check)
+    truth = np.array([genres.index(track.genre) for track in tracks])
+    honest = cross_fitted(pooled, truth, groups)
+    about = np.ones(len(tracks), dtype=bool) if judged is None else judged
+    ensemble = studio.train(tracks, check)
+    progress("training", int(folds.max()) + 2, int(folds.max()) + 2)
+    return Trained(
+        genres=genres,
+        ensemble=ensemble,
+        tracks=tuple(tracks),
+        out_of_fold=honest,
+        calibration=fit_calibration(pooled, truth, groups),
+        promise=promise_threshold(honest, truth, groups),
+        accuracy=evaluate.accuracy(honest[about], truth[about], groups[about]),
+        protocol=protocol or f"out of fold, {int(folds.max()) + 1} folds apart by artist",
+        figures=_figures(honest[about], truth[about], len(genres)),
+    )
+
+
+def out_of_fold(
+    tracks: Sequence[Track],
+    folds: NDArray[np.integer[Any]],
+    studio: "Studio",
+    progress: Progress,
+    check: "Check",
+) -> NDArray[np.float64]:
+    """Return pooled probabilities [tracks, G], each by an ensemble that never met the artist."""
+    pooled = np.zeros((len(tracks), len(studio.genres)))
+    numbers = np.unique(folds)
+    for done, number in enumerate(numbers):
+        progress("training", done, len(numbers) + 1)
+        fitted, held = apart(tracks, folds == number)
+        ensemble = studio.train(fitted, check)
+        pooled[folds == number] = pooled_by(ensemble, held)
+    return pooled
+
+
+def pooled_by(ensemble: "Ensemble", tracks: Sequence[Track]) -> NDArray[np.float64]:
+    """Return what *ensemble* says of *tracks*, pooled, [tracks, G]: all segments in one go."""
+    scores = ensemble.scores(np.concatenate([track.features for track in tracks]))
+    ends = np.cumsum([len(track.features) for track in tracks])[:-1]
+    weights = np.array(ensemble.weights)
+    return np.stack([pool(part, weights) for part in np.split(scores, ends, axis=1)])
+
+
+def feature_groups() -> tuple[int, ...]:
+    """Return how many of the 135 features lie in each block A..H."""
+    from core.analysis.features import FEATURES
+
+    blocks = [feature.block for feature in FEATURES]
+    return tuple(blocks.count(block) for block in sorted(set(blocks)))
+
+
+def _figures(
+    honest: NDArray[np.float64], truth: NDArray[np.int64], genres: int
+) -> dict[str, float]:
+    table = evaluate.confusion(honest.argmax(axis=1), truth, genres)
+    return {
+        "macro_f1": evaluate.macro_f1(table),
+        "top_3": evaluate.top_k(honest, truth, 3),
+        "calibration_error": evaluate.calibration_error(honest, truth),
+    }
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+def speak(message: dict[str, Any]) -> None:
+    """Write one JSON line to stdout."""
+    sys.stdout.write(json.dumps(message, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def spoken(say: Say) -> Progress:
+    """Return a progress that speaks."""
+    return lambda stage, done, total: say(
+        {"event": "progress", "stage": stage, "done": done, "total": total}
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train as the arguments say; the last line on stdout is done or error."""
+    wishes = _parser().parse_args(argv)
+    try:
+        done = _train_folder(wishes, speak)
+    except GenrewatchError as error:
+        speak({"event": "error", "what": error.what, "path": error.path, "remedy": error.remedy})
+        return error.exit_code
+    speak({"event": "done", **done})
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core.learning.train")
+    parser.add_argument("--sample-dir", type=Path, required=True, help="genre = subdirectory")
+    parser.add_argument("--out", type=Path, required=True, help="where the model folder goes")
+    parser.add_argument("--groups", type=Path, help="CSV with the columns file and artist")
+    parser.add_argument("--augment-factor", type=int, default=5, help="copies of each file")
+    parser.add_argument("--no-advanced-aug", action="store_true", help="plain effects alone")
+    parser.add_argument("--epochs", type=int, default=100, help="at most")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--test-file", type=Path, help="a file to classify with the new model")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--version", help="name of the model; default: today's date")
+    parser.add_argument("--created", help="ISO 8601 UTC; default: now")
+    parser.add_argument("--processes", type=int, default=2, help="that hear files at once")
+    return parser
+
+
+def _train_folder(wishes: argparse.Namespace, say: Say) -> dict[str, Any]:
+    _sensible(wishes)
+    samples, note = find_samples(wishes.sample_dir, wishes.groups)
+    say({"event": "note", "text": note})
+    augmentation = Augmentation(
+        factor=wishes.augment_factor, advanced=not wishes.no_advanced_aug, seed=wishes.seed
+    )
+    material = hear_all(samples, augmentation, spoken(say), processes=wishes.processes)
+    _say_left_out(material, say)
+    return _train_and_write(material, note, wishes, say)
+
+
+def _train_and_write(
+    material: Material, note: str, wishes: argparse.Namespace, say: Say
+) -> dict[str, Any]:
+    from core.learning.export import Paper, write_model
+    from core.learning.fitting import Recipe, no_check
+    from core.learning.networks import use_cores
+
+    use_cores(1)
+    recipe = Recipe(seed=wishes.seed, epochs=wishes.epochs, batch_size=wishes.batch_size)
+    trained = train(material.tracks, recipe, spoken(say), no_check)
+    now = wishes.created or datetime.now(UTC).isoformat(timespec="seconds")
+    paper = Paper(
+        version=wishes.version or f"{now[:10]}.1",
+        created=now,
+        provenance=f"trained by its user on {len(trained.tracks)} files; {note}",
+        licence="that of the files it was trained on, which is for its user to know",
+    )
+    folder = write_model(trained, paper, wishes.out)
+    metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
+    done = {"version": paper.version, "path": str(folder), "metrics": metrics}
+    if wishes.test_file:
+        done["test"] = _classified(wishes.test_file, trained)
+    return done
+
+
+def _sensible(wishes: argparse.Namespace) -> None:
+    limits = {"augment_factor": 0, "epochs": 1, "batch_size": 1, "processes": 1}
+    for name, least in limits.items():
+        if getattr(wishes, name) < least:
+            flag = name.replace("_", "-")
+            raise TrainingError(f"--{flag} is too small", remedy=f"give at least {least}")
+
+
+def _say_left_out(material: Material, say: Say) -> None:
+    for left in material.left_out:
+        say({"event": "left_out", "path": left.path, "reason": left.reason})
+
+
+def _classified(path: Path, trained: "Trained") -> list[dict[str, Any]]:
+    """Say what the new model hears in *path*, surest first; nothing in silence."""
+    from core.analysis.features import features_of
+
+    features = features_of(str(path))[0]
+    if not len(features):
+        return []
+    pooled = pool(trained.ensemble.scores(features), np.array(trained.ensemble.weights))
+    sure = calibrate(pooled, trained.calibration.temperature, trained.calibration.bias)
+    order = np.argsort(-sure)
+    return [{"genre": trained.genres[i], "confidence": round(float(sure[i]), 4)} for i in order]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
