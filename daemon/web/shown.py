@@ -66,7 +66,7 @@ def shown(found: Classification) -> Result:
         name=found.path,
         decision=found.decision,
         headline=_headline(found),
-        explanation=f"{MEANING.get(found.decision, '')} {_sentence(found.reason)}".strip(),
+        explanation=_explanation(found),
         bars=bars[:SHOWN_GENRES],
         tiles=_tiles(found, colours),
         legend=tuple(
@@ -107,11 +107,13 @@ def _headline(found: Classification) -> str:
     }.get(found.decision, "This file cannot be judged")
 
 
-def _sentence(reason: str) -> str:
-    text = reason.strip()
-    if not text:
-        return ""
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+def _explanation(found: Classification) -> str:
+    reason = found.reason.strip()
+    if reason and not reason.endswith((".", "!", "?")):
+        reason += "."
+    if found.decision == "error":  # such a reason goes on from the file's name: "is not audio"
+        return f"The reason: {reason}"
+    return f"{MEANING.get(found.decision, '')} {reason[:1].upper()}{reason[1:]}".strip()
 
 
 def _colours(found: Classification) -> dict[str, int]:

@@ -170,7 +170,7 @@ def test_damaged_file_is_told_in_one_sentence(send: Send, classifier: Classifier
     response = send("notes.mp3")
 
     assert response.status_code == 200
-    assert "It holds no audio; try another file." in response.text
+    assert "The reason: it holds no audio; try another file." in response.text
     assert "/uploads" not in response.text
 
 
