@@ -42,8 +42,11 @@ _LOUDEST = 16.0  # float files may hold anything; beyond this a square overflows
 _TORN_SHARE, _TORN_S = 0.01, 0.5  # missing audio that a sound file never has
 
 # Formats whose header says how long the audio is (MP3 only with a Xing frame).
-_EXACT_HEADERS = frozenset({"mp3", "flac", "wav", "aiff", "mov", "asf", "wv", "tta"})
+_EXACT_HEADERS = frozenset({"mp3", "flac", "wav", "aiff", "mov", "wv", "tta"})
 
+
+# Times after a seek are off by some packets here until the next page.
+_WRONG_TIMES = frozenset({("ogg", "flac")})
 
 _SAMPLES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
@@ -191,6 +194,8 @@ class _Audio:
     def windows(self, spans: tuple[Span, ...]) -> tuple[Samples, ...]:
         """Decode *spans* by seeking; from the start to the end where seeking fails."""
         try:
+            if (self._kind, self._stream.codec_context.name) in _WRONG_TIMES:
+                raise _CannotSeek
             return tuple(self._seek_and_decode(span) for span in spans)
         except _CannotSeek:
             return self._decode_in_order(spans)

@@ -1,8 +1,8 @@
 """What stands around the audio in a file, as far as hearing must know it.
 
 Finds where trailing tags begin (the demuxer of MP3 and Monkey's Audio lets them leak into
-the last packets), whether an MP3 states its length, and whether an Ogg or RIFF file ends
-before its own structure does. Reads a few kilobytes; changes nothing; knows no tag's
+the last packets), whether an MP3 states its length, and whether an Ogg, RIFF or ASF file
+ends before its own structure does. Reads a few kilobytes; changes nothing; knows no tag's
 content.
 """
 
@@ -18,7 +18,9 @@ _LYRICS_FOOTER = 15  # six digits of length, then LYRICS200
 _XING_REACH = 4096  # the first MPEG frame lies within this, junk before it included
 _OGG_HEADER, _OGG_LONGEST_PAGE = 27, 65_307
 _RIFF_OPEN_ENDED = 0x80000000  # streamed WAV states its largest size, RF64 this or more
-_RIFF_SLACK = 0.01  # headers that are off by little are a writer's mistake
+_SLACK = 0.01  # headers that are off by little are a writer's mistake
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_REACH = 65_536
 
 
 def audio_end(file: BinaryIO) -> int:
@@ -41,14 +43,17 @@ def has_xing(file: BinaryIO) -> bool:
 
 
 def is_cut_off(file: BinaryIO, end: int) -> bool:
-    """Tell whether an Ogg or RIFF file ends early by its own account; False for others."""
+    """Tell whether an Ogg, RIFF or ASF file ends early by its own account; False for others."""
     head = _read(file, 0, 8)
     if head[:4] == b"OggS":
         return not _last_page_is_whole(file, end)
+    stated = 0
     if head[:4] == b"RIFF":
         stated = int.from_bytes(head[4:], "little")
-        return stated < _RIFF_OPEN_ENDED and end < stated * (1 - _RIFF_SLACK)
-    return False
+    elif head[:4] == b"\x30\x26\xb2\x75":
+        properties = _read(file, 0, _ASF_REACH).partition(_ASF_FILE_PROPERTIES)[2]
+        stated = int.from_bytes(properties[24:32], "little")
+    return stated < _RIFF_OPEN_ENDED and end < stated * (1 - _SLACK)
 
 
 def _last_page_is_whole(file: BinaryIO, end: int) -> bool:
