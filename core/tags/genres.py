@@ -10,7 +10,15 @@ from collections.abc import Iterable
 
 from mutagen.id3 import TCON
 
-__all__ = ["ID3V1_NAMES", "from_id3", "from_values", "id3v1_code", "id3v1_name", "to_id3"]
+__all__ = [
+    "ID3V1_NAMES",
+    "from_id3",
+    "from_values",
+    "id3v1_code",
+    "id3v1_name",
+    "name_of_code",
+    "to_id3",
+]
 
 ID3V1_NAMES: tuple[str, ...] = tuple(TCON.GENRES)  # 192 names, ID3v1 and Winamp's additions
 NO_CODE = 255
@@ -46,9 +54,12 @@ def id3v1_code(genres: tuple[str, ...]) -> int:
 
 def id3v1_name(code: int) -> str | None:
     """Return the genre of an ID3v1 byte; None where the byte means nothing by itself."""
-    if code in MEANINGLESS_CODES or code >= len(ID3V1_NAMES):
-        return None
-    return ID3V1_NAMES[code]
+    return None if code in MEANINGLESS_CODES else name_of_code(code)
+
+
+def name_of_code(code: int) -> str | None:
+    """Return the name of a number that somebody chose, as MP4's gnre holds it."""
+    return ID3V1_NAMES[code] if 0 <= code < len(ID3V1_NAMES) else None
 
 
 def _parts(values: Iterable[str]) -> list[str]:

@@ -1,19 +1,30 @@
 """iTunes metadata in MP4 (©gen, and the numeric gnre that old iTunes wrote).
 
-A genre write replaces both by ©gen. Media is never touched; where the metadata has to
-grow, the chunk offsets that point past it are moved by mutagen.
+A genre write replaces both by one ©gen and keeps every other atom's bytes and order. The
+`free` atom behind the list takes up the difference; where there is none the file grows,
+and the offsets that point behind it move along (ISO/IEC 14496-12: stco, co64, tfhd).
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from mutagen.mp4 import MP4
 
+from core.errors import TagError, WriteRefused
 from core.tags.contents import Contents, named, pick
-from core.tags.genres import from_values
+from core.tags.genres import from_values, name_of_code
+from core.tags.splice import Patch, size_of, slice_of, splice
 
 __all__ = ["mp4_contents", "write_mp4"]
 
-GENRE = "\xa9gen"
+GENRE, NUMBER = b"\xa9gen", b"gnre"
+HEAD = 8
+PATH = (b"moov", b"udta", b"meta", b"ilst")
+_OFFSETS_IN = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+_UTF8, _UTF16, _IMPLICIT = 1, 2, 0  # types of data atoms
+# a handler that says "iTunes list", as every writer of such lists puts before it
+_HDLR = bytes(8) + b"mdirappl" + bytes(9)
 
 _ATOMS = {
     "artist": ("\xa9ART",),
@@ -25,31 +36,215 @@ _ATOMS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Atom:
+    name: bytes
+    start: int
+    data: int  # where its content begins
+    end: int
+    sized: int  # bytes of its size field: 4, 8, or 0 where it runs to the end of the file
+
+
 def mp4_contents(file: BinaryIO) -> Contents:
     """Read the ilst atoms of an MP4 file."""
+    children = _children(file, _path(file))
     file.seek(0)
-    tags = MP4(file).tags or {}
+    tags = MP4(file).tags or {}  # a second parser must agree
+    if tags and not children:
+        raise TagError("the MP4 tag is damaged: it is larger than what holds it")
     texts = {key: _texts(tags[key]) for key in tags}
+    genre = [text for name, raw in children for text in _genre_texts(name, raw)]
+    others = [(name, raw) for name, raw in children if name not in (GENRE, NUMBER)]
     return Contents(
-        genres=from_values(texts.get(GENRE, ())),
+        genres=from_values(genre),
         version="MP4",
         fields=pick(texts, _ATOMS),
-        values=named((key, repr(tags[key])) for key in tags if key != GENRE),
+        values=named((key, repr(tags[key])) for key in tags if key != GENRE.decode("latin-1")),
+        raw=named((name.decode("latin-1"), raw) for name, raw in others),
     )
 
 
 def write_mp4(file: BinaryIO, genres: tuple[str, ...]) -> None:
     """Set ©gen and drop gnre."""
-    file.seek(0)
-    parsed = MP4(file)
-    if parsed.tags is None:
-        parsed.add_tags()
+    path = _path(file)
+    if not path:
+        raise TagError("the MP4 file has no moov atom")
+    if len(path) == len(PATH):
+        _rewrite_list(file, path, genres)
+    elif genres:
+        content = _atom(GENRE, _values(genres))
+        _grow(file, path, _insertion_point(file, path), b"", _wrapped(content, len(path)))
+
+
+def _rewrite_list(file: BinaryIO, path: list[_Atom], genres: tuple[str, ...]) -> None:
+    children = _children(file, path)
+    names = [name for name, _ in children]
+    at = next((n for n, name in enumerate(names) if name in (GENRE, NUMBER)), len(names))
+    kept = [raw for name, raw in children if name not in (GENRE, NUMBER)]
     if genres:
-        parsed.tags[GENRE] = list(genres)
-    else:
-        parsed.tags.pop(GENRE, None)
-    file.seek(0)
-    parsed.save(file)
+        kept.insert(at, _atom(GENRE, _values(genres)))
+    ilst, content = path[-1], b"".join(kept)
+    grown = len(content) - (ilst.end - ilst.data)
+    free = _free_behind(file, path)
+    room = free.end - free.start if free else 0
+    if free and (room == grown or room - grown >= HEAD):
+        padding = _atom(b"free", bytes(room - grown - HEAD)) if room > grown else b""
+        data = _atom(b"ilst", content) + padding
+        splice(file, [Patch(start=ilst.start, end=free.end, data=data)])
+        return
+    old = slice_of(file, ilst.data, ilst.end)
+    _grow(file, path, ilst.data, old, content)
+
+
+def _grow(file: BinaryIO, path: list[_Atom], at: int, old: bytes, new: bytes) -> None:
+    """Put *new* for *old* at *at* within the atoms of *path*; sizes and offsets follow."""
+    shift, behind = len(new) - len(old), at + len(old)
+    patches = [Patch(start=at, end=behind, data=new)]
+    patches += [_resized(atom, shift) for atom in path if atom.sized]
+    patches += _moved_offsets(file, 0, size_of(file), behind, shift)
+    splice(file, patches)
+
+
+# --- atoms -----------------------------------------------------------------------------
+
+
+def _atoms(file: BinaryIO, start: int, end: int) -> Iterator[_Atom]:
+    while start + HEAD <= end:
+        head = slice_of(file, start, start + 16)
+        size, data, sized = int.from_bytes(head[:4]), start + HEAD, 4
+        if size == 1:
+            size, data, sized = int.from_bytes(head[8:16]), start + 16, 8
+        elif size == 0:
+            size, sized = end - start, 0
+        if size < data - start or start + size > end:
+            return  # padding, or damage that the other parser judges
+        yield _Atom(name=head[4:8], start=start, data=data, end=start + size, sized=sized)
+        start += size
+
+
+def _path(file: BinaryIO) -> list[_Atom]:
+    """Return moov, udta, meta and ilst, as far down as they exist."""
+    found: list[_Atom] = []
+    start, end = 0, size_of(file)
+    for name in PATH:
+        atom = next((a for a in _atoms(file, start, end) if a.name == name), None)
+        if atom is None:
+            break
+        found.append(atom)
+        start, end = atom.data + _extra(file, atom), atom.end
+    return found
+
+
+def _extra(file: BinaryIO, atom: _Atom) -> int:
+    """Bytes of version and flags in a meta atom; QuickTime's own has none."""
+    bare = slice_of(file, atom.data + 4, atom.data + 8) == b"hdlr"
+    return 4 if atom.name == b"meta" and not bare else 0
+
+
+def _children(file: BinaryIO, path: list[_Atom]) -> list[tuple[bytes, bytes]]:
+    if len(path) < len(PATH):
+        return []
+    ilst, end, found = path[-1], path[-1].data, []
+    for atom in _atoms(file, ilst.data, ilst.end):
+        found.append((atom.name, slice_of(file, atom.start, atom.end)))
+        end = atom.end
+    if end != ilst.end:
+        raise TagError("the MP4 tag is damaged: its atoms do not fill the list")
+    return found
+
+
+def _free_behind(file: BinaryIO, path: list[_Atom]) -> _Atom | None:
+    meta, ilst = path[-2], path[-1]
+    behind = next(_atoms(file, ilst.end, meta.end), None)
+    return behind if behind and behind.name == b"free" and behind.sized == 4 else None  # noqa: PLR2004
+
+
+def _insertion_point(file: BinaryIO, path: list[_Atom]) -> int:
+    """Return where the missing part goes: first in udta, whose end QuickTime marks; else last."""
+    deepest = path[-1]
+    return deepest.data if deepest.name == b"udta" else deepest.end
+
+
+def _wrapped(content: bytes, depth: int) -> bytes:
+    data = _atom(b"ilst", content)
+    if depth <= PATH.index(b"meta"):
+        data = _atom(b"meta", bytes(4) + _atom(b"hdlr", _HDLR) + data)
+    return _atom(b"udta", data) if depth <= PATH.index(b"udta") else data
+
+
+def _atom(name: bytes, content: bytes) -> bytes:
+    return (len(content) + HEAD).to_bytes(4) + name + content
+
+
+def _resized(atom: _Atom, shift: int) -> Patch:
+    size = atom.end - atom.start + shift
+    at = atom.start if atom.sized == 4 else atom.start + HEAD  # noqa: PLR2004
+    return Patch(start=at, end=at + atom.sized, data=size.to_bytes(atom.sized))
+
+
+def _moved_offsets(
+    file: BinaryIO, start: int, end: int, behind: int, shift: int
+) -> Iterator[Patch]:
+    """Yield patches of every offset in the file that points to or past *behind*."""
+    for atom in _atoms(file, start, end):
+        if atom.name in _OFFSETS_IN:
+            yield from _moved_offsets(file, atom.data, atom.end, behind, shift)
+        elif atom.name in (b"stco", b"co64"):
+            yield _moved_table(file, atom, behind, shift)
+        elif atom.name == b"tfhd":
+            yield from _moved_base(file, atom, behind, shift)
+        elif atom.name in (b"mfra", b"saio") and atom.end > behind:
+            what = "the MP4 file has an index that we cannot move, and no room for the genre"
+            raise WriteRefused(what)
+
+
+def _moved_table(file: BinaryIO, atom: _Atom, behind: int, shift: int) -> Patch:
+    width = 4 if atom.name == b"stco" else 8
+    raw = slice_of(file, atom.data + 8, atom.end)
+    offsets = [int.from_bytes(raw[n : n + width]) for n in range(0, len(raw), width)]
+    moved = [offset + shift if offset >= behind else offset for offset in offsets]
+    if any(offset >= 1 << 8 * width for offset in moved):
+        raise WriteRefused("the MP4 file would grow beyond what its offsets can hold")
+    data = b"".join(offset.to_bytes(width) for offset in moved)
+    return Patch(start=atom.data + 8, end=atom.data + 8 + len(raw), data=data)
+
+
+def _moved_base(file: BinaryIO, atom: _Atom, behind: int, shift: int) -> Iterator[Patch]:
+    raw = slice_of(file, atom.data, atom.end)
+    base = int.from_bytes(raw[8:16])
+    if raw[3] & 1 and base >= behind:
+        yield Patch(start=atom.data + 8, end=atom.data + 16, data=(base + shift).to_bytes(8))
+
+
+# --- values ----------------------------------------------------------------------------
+
+
+def _values(genres: tuple[str, ...]) -> bytes:
+    head = _UTF8.to_bytes(4) + bytes(4)
+    return b"".join(_atom(b"data", head + genre.encode()) for genre in genres)
+
+
+def _genre_texts(name: bytes, raw: bytes) -> Iterator[str]:
+    """Yield the genres of a ©gen or gnre atom, given whole; none for any other."""
+    at = HEAD
+    while name in (GENRE, NUMBER) and at + HEAD <= len(raw):
+        size, kind = int.from_bytes(raw[at : at + 4]), int.from_bytes(raw[at + 9 : at + 12])
+        if size < 2 * HEAD or at + size > len(raw):
+            raise TagError("the MP4 tag is damaged: a genre is longer than its atom")
+        if raw[at + 4 : at + 8] == b"data":
+            yield _genre_text(name, kind, raw[at + 16 : at + size])
+        at += size
+
+
+def _genre_text(name: bytes, kind: int, data: bytes) -> str:
+    if name == NUMBER:
+        return name_of_code(int.from_bytes(data) - 1) or ""
+    if kind not in (_UTF8, _UTF16, _IMPLICIT):
+        raise TagError("the MP4 tag is damaged: its genre is no text")
+    try:
+        return data.decode("utf-16-be" if kind == _UTF16 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise TagError("the MP4 tag is damaged: its genre is no text") from error
 
 
 def _texts(value: object) -> tuple[str, ...]:
