@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
@@ -207,13 +206,9 @@ class Desk:
                 job.path,
                 job.genres,
                 timeout=self._config.workers.timeout_seconds,
-                scratch=job.scratch,
-                expected=job.expected,
-                keep_mtime=self._config.tags.keep_mtime,
-                allow_hard_links=self._config.tags.hard_links == "write",
+                **processes.rewrite_options(job, self._config.tags),
             )
         except BaseException as error:
-            Path(job.scratch).unlink(missing_ok=True)
             reason = error.reason if isinstance(error, GenrewatchError) else "interrupted"
             journal.abandon(self._db, job, reason, now)
             raise

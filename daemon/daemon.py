@@ -20,7 +20,8 @@ from daemon.processes import Workers
 from daemon.schedule import start_schedule
 from daemon.show import readable
 from daemon.state import locked
-from daemon.supervisor import Clock, Supervisor
+from daemon.steps import Clock
+from daemon.supervisor import Supervisor
 
 __all__ = ["run_daemon"]
 

@@ -153,10 +153,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """Record what became of the file; None leaves the state as saved."""
+    """Record what became of the file."""
 
     path: str
-    state: str | None = None
+    state: str
     reason: str = ""
 
 

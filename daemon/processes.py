@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.errors import GenrewatchError, TrainingError, WorkerError
-from core.tags.journal import Writer
+from core.tags.journal import Job, Writer
+from daemon.config import Tags
 
 __all__ = [
     "ANALYSE",
@@ -36,6 +37,7 @@ __all__ = [
     "Workers",
     "is_alive",
     "one_thread_each",
+    "rewrite_options",
     "run_trainer",
     "this_process",
 ]
@@ -172,6 +174,16 @@ class Workers:
     def _remove(self, slot: _Slot) -> None:
         self._slots.remove(slot)
         slot.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def rewrite_options(job: Job, tags: Tags) -> dict[str, Any]:
+    """Return what a worker must know to carry out a tag write."""
+    return {
+        "scratch": job.scratch,
+        "expected": job.expected,
+        "keep_mtime": tags.keep_mtime,
+        "allow_hard_links": tags.hard_links == "write",
+    }
 
 
 def run_trainer(

@@ -83,6 +83,7 @@ class Entry:
     path: str
     stamp: Stamp
     is_file: bool
+    is_dir: bool
     is_link: bool
 
 
@@ -258,6 +259,7 @@ def _entry(path: str, found: os.stat_result) -> Entry:
         path=path,
         stamp=Stamp.of(found),
         is_file=stat.S_ISREG(found.st_mode),
+        is_dir=stat.S_ISDIR(found.st_mode),
         is_link=stat.S_ISLNK(found.st_mode),
     )
 

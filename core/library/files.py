@@ -32,6 +32,7 @@ __all__ = [
     "save_file",
     "set_stamp",
     "set_state",
+    "unsure_of_artist",
     "watch_folder",
 ]
 
@@ -97,6 +98,15 @@ def files_in_state(db: Database, state: str, limit: int = -1) -> list[FileRow]:
         db,
         "where state = ? and gone_at is null order by changed_at desc, path limit ?",
         [state, limit],
+    )
+
+
+def unsure_of_artist(db: Database, artist: str | None) -> list[FileRow]:
+    """Return the not-sure files of *artist*, as tagged; none where no artist is named."""
+    return _files(
+        db,
+        "where artist = ? and state = 'not_sure' and gone_at is null order by path",
+        [artist],
     )
 
 

@@ -144,7 +144,9 @@ def commit(
 
 
 def abandon(db: Database, job: Job, reason: str, now: datetime) -> None:
-    """Close the write as failed: the file is as before."""
+    """Close the write as failed: the file is as before. A worker that died left its copy."""
+    with suppress(OSError):
+        Path(job.scratch).unlink(missing_ok=True)
     with writing(db):
         writes.close_write(db, job.write, "failed", now, reason=reason)
 

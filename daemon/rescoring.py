@@ -1,0 +1,92 @@
+"""After a change of model, let it say what it thinks of the files we are not sure of.
+
+Works on the kept features, so no audio is decoded; a few at a time, after all else.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlite_utils import Database
+
+from core.library import hearings
+from core.library.hearings import HearingRow
+from daemon import processes
+from daemon.config import Config
+from daemon.jobs import BACKLOG, Job, Jobs
+from daemon.judge import Judge
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Rescoring"]
+
+AT_ONCE = 50
+
+
+class Rescoring:
+    """Notices another champion and scores the not-sure files anew."""
+
+    def __init__(
+        self,
+        db: Database,
+        judge: Judge,
+        jobs: Jobs,
+        config: Config,
+        judge_again: Callable[[str, HearingRow], None],
+    ) -> None:
+        self._db = db
+        self._judge = judge
+        self._jobs = jobs
+        self._config = config
+        self._judge_again = judge_again
+        self._done_for: str | None = None
+
+    def check(self) -> None:
+        """Queue what has not been scored by the model in use."""
+        version = self._judge.model().version
+        if version == self._done_for:
+            return
+        stale = hearings.stale_unsure(self._db, version, AT_ONCE)
+        if not stale:
+            self._done_for = version
+        for path, fingerprint in stale:
+            self._queue(path, fingerprint)
+
+    def _queue(self, path: str, fingerprint: str) -> None:
+        self._jobs.add(BACKLOG, lambda: self._job(path, fingerprint))
+
+    def _job(self, path: str, fingerprint: str) -> Job | None:
+        kept = hearings.hearing_of(self._db, fingerprint)
+        if kept is None or kept.features is None or kept.segments == 0:
+            self._pass_over(fingerprint)
+            return None
+        return Job(
+            call=processes.SCORE,
+            arguments=(kept.features, str(self._judge.model_dir())),
+            seconds=self._config.workers.timeout_seconds,
+            done=lambda scores: self._scored(path, kept, scores),
+            failed=lambda error: self._pass_over(fingerprint),
+        )
+
+    def _scored(self, path: str, kept: HearingRow, scores: "NDArray[np.float32]") -> None:
+        manifest = self._judge.model().manifest
+        fresh = replace(
+            kept,
+            model_version=manifest.version,
+            genres=manifest.genres,
+            scores=scores,
+            pooled_scores=scores.mean(axis=1),
+        )
+        hearings.save_hearing(self._db, fresh)
+        self._pass_over(kept.fingerprint)
+        self._judge_again(path, fresh)
+
+    def _pass_over(self, fingerprint: str) -> None:
+        """Let the old verdict stand under the new model, so that it is not asked for again."""
+        old = hearings.verdict_of(self._db, fingerprint)
+        if old is not None:
+            renamed = replace(old, model_version=self._judge.model().version)
+            hearings.save_verdict(self._db, renamed, datetime.fromisoformat(old.at).astimezone(UTC))

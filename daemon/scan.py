@@ -1,0 +1,165 @@
+"""Compare the watched folders with the record: what is new, changed or gone.
+
+Knows the disk and the record, no lifecycle. An absent or emptied folder that held files is
+a lost mount, never "all deleted".
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlite_utils import Database
+
+from core.library import files, runs
+from core.library.files import FileRow
+from core.library.schema import writing
+from core.stamp import Stamp
+from daemon.watch import Directory, Entry, Rules, Skipped, look, walk
+
+__all__ = ["Found", "Gone", "Scan"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file that lies there, and whether the record must take note of it."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """Files that the record knows and that are there no more."""
+
+    paths: tuple[str, ...]
+
+
+class Scan:
+    """The watched folders, as the disk and the record see them."""
+
+    def __init__(
+        self, db: Database, folders: list[str], rules: Rules, now: Callable[[], datetime]
+    ) -> None:
+        self._db = db
+        self.folders = folders
+        self._rules = rules
+        self._now = now
+
+    def begin(self) -> None:
+        """Make the folders that are absent and record that all are watched."""
+        for folder in self.folders:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103  odd bytes survive
+            files.watch_folder(self._db, folder, self._now())
+
+    def all(self) -> Iterator[Found | Gone]:
+        """Yield whatever differs from the record in any folder."""
+        skipped = Skipped()
+        for folder in self.folders:
+            yield from self._folder(folder, skipped)
+        counts = {"folders": skipped.folders, "files": skipped.files}
+        if runs.get_setting(self._db, "skipped") != counts:
+            runs.set_setting(self._db, "skipped", counts)
+
+    def at(self, path: str) -> Iterator[Found | Gone]:
+        """Yield what differs from the record at *path*, if it concerns us."""
+        folder = self.folder_of(path)
+        if folder is None or not self._may_enter(path, folder):
+            return
+        entry = look(path)
+        if entry is None:
+            yield from self._missing(path)
+        elif entry.is_dir:
+            yield from self._inside(entry)
+        elif self._rules.wants_file(path):
+            yield from self._one(entry)
+
+    def folder_of(self, path: str) -> str | None:
+        """Return the watched folder that *path* lies in."""
+        return next((f for f in self.folders if path == f or path.startswith(f + "/")), None)
+
+    def is_on_lost_mount(self, path: str) -> bool:
+        """Say whether *path* cannot be told gone because its whole folder is."""
+        folder = self.folder_of(path)
+        return folder is not None and not self._is_present(folder)
+
+    def _folder(self, folder: str, skipped: Skipped) -> Iterator[Found | Gone]:
+        if not self._is_present(folder):
+            log.warning("folder absent or emptied; taken for unmounted", folder=folder)
+            return
+        known = files.folder(self._db, folder)
+        if known is None or known.baseline_at is None:
+            self._take_baseline(folder)
+        visited = set()
+        for directory in walk(folder, self._rules, skipped):
+            visited.add(directory.path)
+            yield from self._compare(directory)
+        for lost in set(files.known_dirs(self._db, folder)) - visited:
+            yield from self._missing(lost)
+
+    def _is_present(self, folder: str) -> bool:
+        try:
+            with os.scandir(folder) as entries:
+                if next(entries, None) is not None:
+                    return True
+        except OSError:
+            return False
+        return not files.known_dirs(self._db, folder)
+
+    def _take_baseline(self, folder: str) -> None:
+        """List what lies there now: it is read, never written unasked."""
+        found = [
+            (entry.path, entry.stamp)
+            for directory in walk(folder, self._rules)
+            for entry in directory.entries
+        ]
+        with writing(self._db):
+            files.add_existing(self._db, found, self._now())
+            files.finish_baseline(self._db, folder, self._now())
+
+    def _compare(self, directory: Directory) -> Iterator[Found | Gone]:
+        known = files.files_in_dir(self._db, directory.path)
+        for entry in directory.entries:
+            if _differs(entry, known.pop(entry.path, None)):
+                yield Found(entry=entry)
+        if known:
+            yield Gone(paths=tuple(known))
+
+    def _inside(self, entry: Entry) -> Iterator[Found | Gone]:
+        if self._rules.wants_folder(entry.path):
+            for directory in walk(entry.path, self._rules):
+                yield from self._compare(directory)
+        if self._rules.wants_file(entry.path):  # a folder that is called like a file
+            yield from self._one(entry)
+
+    def _one(self, entry: Entry) -> Iterator[Found]:
+        row = files.file_at(self._db, entry.path)
+        if _differs(entry, _known(row)):
+            yield Found(entry=entry)
+
+    def _missing(self, path: str) -> Iterator[Gone]:
+        if self.is_on_lost_mount(path):
+            return
+        rows = files.files_gone_or_here(self._db, path)
+        gone = [row.path for row in rows if not row.gone_at and not os.path.lexists(row.path)]
+        if gone:
+            yield Gone(paths=tuple(gone))
+
+    def _may_enter(self, path: str, folder: str) -> bool:
+        parent = os.path.dirname(path)  # noqa: PTH120
+        while len(parent) > len(folder):
+            if not self._rules.wants_folder(parent):
+                return False
+            parent = os.path.dirname(parent)  # noqa: PTH120
+        return True
+
+
+def _known(row: FileRow | None) -> tuple[Stamp, str] | None:
+    return (row.stamp, row.state) if row is not None and row.gone_at is None else None
+
+
+def _differs(entry: Entry, known: tuple[Stamp, str] | None) -> bool:
+    """Say whether the file is new, changed, or was left unfinished."""
+    return known is None or known[0] != entry.stamp or known[1] == "pending"

@@ -1,0 +1,361 @@
+"""Each step of a file's life, carried out: what the lifecycle instructs, and what came of it.
+
+Runs on the supervisor's thread. Talks to the record, the journal and the queue of jobs;
+what it remembers of a file lasts only while that file is under way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlite_utils import Database
+
+from core.decision.feedback import Origin
+from core.decision.identity import Met
+from core.errors import GenrewatchError, WriteRefused
+from core.library import files, hearings, writes
+from core.library.files import FileRow
+from core.library.hearings import HearingRow
+from core.library.schema import writing
+from core.stamp import Stamp
+from core.tags import WriteResult, journal
+from core.tags.journal import Writer
+from daemon import lifecycle, meeting, processes
+from daemon.config import Config
+from daemon.jobs import BACKLOG, NEW, Job, Jobs
+from daemon.judge import Judge, hearing_row, verdict_row
+from daemon.lifecycle import Lifecycle, Stage
+from daemon.scan import Found, Gone, Scan
+from daemon.settle import Settling
+from daemon.watch import Entry, look
+
+if TYPE_CHECKING:
+    from core.analysis import Hearing, Probe
+
+__all__ = ["Clock", "Steps"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time, as told to the daemon's loop."""
+
+    monotonic: Callable[[], float]
+    now: Callable[[], datetime]
+
+
+class Steps:
+    """Each instruction of the lifecycle, carried out; each result, turned into its event."""
+
+    def __init__(
+        self,
+        db: Database,
+        config: Config,
+        judge: Judge,
+        scan: Scan,
+        jobs: Jobs,
+        *,
+        writer: Writer,
+        clock: Clock,
+        report: Callable[[str, str], None],
+    ) -> None:
+        self._db = db
+        self._config = config
+        self._judge = judge
+        self._scan = scan
+        self._jobs = jobs
+        self._writer = writer
+        self._clock = clock
+        self._report = report
+        self._lifecycle = Lifecycle()
+        self._settling = Settling(config.watch.settle_seconds)
+        self._at_hand: dict[str, _AtHand] = {}
+
+    # what was found ----------------------------------------------------------------------
+
+    def take_in(self, finding: Found | Gone) -> None:
+        """Take note of a file that is new, changed or gone."""
+        match finding:
+            case Found(entry=entry):
+                self._found(entry)
+            case Gone(paths=paths):
+                self._gone(paths)
+
+    def fall_due(self, now: float) -> None:
+        """Go on with the files that have been still long enough."""
+        for path, armed in list(self._settling.due(now)):
+            self._is_due(path, armed)
+
+    def next_due(self) -> float | None:
+        """Return when the next file falls due."""
+        return self._settling.next_due()
+
+    def is_writing(self) -> bool:
+        """Say whether a tag write is under way."""
+        return any(self._lifecycle.stage(path) is Stage.WRITING for path in self._at_hand)
+
+    def _found(self, entry: Entry) -> None:
+        if entry.is_link or not entry.is_file:
+            self._set_aside(entry)
+            return
+        stage = self._lifecycle.stage(entry.path)
+        if stage is Stage.WRITING:  # our own doing, most likely: look once it is recorded
+            self._hand(entry.path).look_again = True
+        elif stage in (Stage.SETTLING, Stage.CONFIRMING):
+            self._settling.arm(entry.path, entry.stamp, self._clock.monotonic())
+        elif stage is Stage.RESTING or self._hand(entry.path).stamp != entry.stamp:
+            self._handle(lifecycle.Changed(path=entry.path))
+
+    def _set_aside(self, entry: Entry) -> None:
+        if entry.is_link:
+            state, reason = "left", "a symbolic link; drop the file itself"
+        else:
+            state, reason = "failed", "not a file but a folder or device; rename it"
+        row = FileRow(path=entry.path, stamp=entry.stamp, state=state, reason=reason)
+        files.save_file(self._db, row, self._clock.now())
+        self._report(entry.path, f"{state}: {reason}")
+
+    def _gone(self, paths: tuple[str, ...]) -> None:
+        with writing(self._db):
+            files.mark_gone(self._db, paths, self._clock.now())
+        for path in paths:
+            self._vanished(path)
+
+    def _vanished(self, path: str) -> None:
+        self._settling.drop(path)
+        self._handle(lifecycle.Vanished(path=path))
+
+    def _is_due(self, path: str, armed: Stamp) -> None:
+        entry = look(path)
+        if entry is None:
+            self._gone((path,))
+        elif entry.stamp != armed or writes.open_write_at(self._db, path):
+            self._settling.rearm(path, entry.stamp, self._clock.monotonic())
+        else:
+            self._hand(path).stamp = entry.stamp
+            self._handle(lifecycle.Still(path=path))
+
+    # carrying out ------------------------------------------------------------------------
+
+    def _handle(self, event: lifecycle.Event) -> None:
+        for instruction in self._lifecycle.handle(event):
+            self._carry_out(instruction)
+        if self._lifecycle.stage(event.path) is Stage.RESTING:
+            at_hand = self._at_hand.pop(event.path, None)
+            if at_hand is not None and at_hand.look_again:
+                for finding in self._scan.at(event.path):
+                    self.take_in(finding)
+
+    def _carry_out(self, instruction: lifecycle.Instruction) -> None:
+        match instruction:
+            case lifecycle.Arm(path=path):
+                self._arm(path)
+            case lifecycle.Probe(path=path):
+                self._queue(path, lambda: self._probing(path))
+            case lifecycle.Save(met=met):
+                meeting.save(self._db, met, self._clock.now())
+            case lifecycle.Note(met=met):
+                self._note(met)
+            case lifecycle.Hear(path=path, judge=judge):
+                self._queue(path, lambda: self._hearing(path, judge))
+            case lifecycle.Write(path=path, genre=genre):
+                self._queue(path, lambda: self._writing(path, genre))
+            case lifecycle.Rest(path=path, state=state, reason=reason):
+                self._rest(path, state, reason)
+
+    def _arm(self, path: str) -> None:
+        entry = look(path)
+        if entry is None:
+            self._gone((path,))
+        else:
+            self._settling.rearm(path, entry.stamp, self._clock.monotonic())
+
+    def _queue(self, path: str, prepare: Callable[[], Job | None]) -> None:
+        row = files.file_at(self._db, path)
+        self._jobs.add(BACKLOG if row is not None and row.existing else NEW, prepare)
+
+    def _hand(self, path: str) -> "_AtHand":
+        return self._at_hand.setdefault(path, _AtHand())
+
+    def _rest(self, path: str, state: str, reason: str) -> None:
+        row = files.file_at(self._db, path)
+        stamp = self._hand(path).stamp or (row.stamp if row else None)
+        if stamp is None:
+            return
+        found = row or FileRow(path=path, stamp=stamp, state=state)
+        files.save_file(
+            self._db, replace(found, stamp=stamp, state=state, reason=reason), self._clock.now()
+        )
+        self._report(path, f"{state.replace('_', ' ')}{': ' if reason else ''}{reason}")
+
+    def _note(self, met: Met) -> None:
+        row = meeting.note(self._db, met, self._clock.now(), via="retag")
+        log.info("feedback", path=row.path, kind=met.meaning.kind, genres=row.genres)
+        for other in files.unsure_of_artist(self._db, row.artist):
+            self._judge_kept(other)
+
+    def _trouble(self, path: str, error: GenrewatchError) -> None:
+        """Set the file aside with its reason, unless it changed or vanished meanwhile."""
+        log.info("trouble", path=path, reason=error.reason)
+        entry = look(path)
+        if entry is None:
+            self._gone((path,))
+            return
+        if entry.stamp != self._hand(path).stamp:
+            self._handle(lifecycle.Changed(path=path))
+        self._handle(lifecycle.Trouble(path=path, reason=error.reason))
+
+    # probing -----------------------------------------------------------------------------
+
+    def _probing(self, path: str) -> Job:
+        return Job(
+            call=processes.PROBE,
+            arguments=(path,),
+            seconds=self._config.workers.timeout_seconds,
+            done=lambda probe: self._probed(path, probe),
+            failed=lambda error: self._trouble(path, error),
+            again=True,
+        )
+
+    def _probed(self, path: str, probe: "Probe") -> None:
+        at_hand = self._hand(path)
+        if probe.stamp != at_hand.stamp:  # it moved on while it was read
+            self._handle(lifecycle.Changed(path=path))
+        at_hand.duration_s, at_hand.unwritable = probe.duration_s, probe.tag.unwritable
+        files.remember_track(self._db, probe.fingerprint, probe.duration_s, self._clock.now())
+        met = meeting.meet_probe(
+            self._db,
+            path,
+            probe,
+            self._config.policy.empty_values,
+            self._scan.is_on_lost_mount,
+        )
+        kept = hearings.hearing_of(self._db, probe.fingerprint)
+        has_segments = kept is not None and kept.features is not None
+        self._handle(lifecycle.Probed(path=path, met=met, has_segments=has_segments))
+
+    # hearing and judging -----------------------------------------------------------------
+
+    def _hearing(self, path: str, judge: bool) -> Job | None:
+        row = files.file_at(self._db, path)
+        if row is None:
+            self._vanished(path)
+            return None
+        kept = self._fresh_hearing(row)
+        if judge and kept is not None:
+            self._judged(row, kept)
+            return None
+        return Job(
+            call=processes.ANALYSE,
+            arguments=(path, str(self._judge.model_dir())),
+            # a long recording takes long to read through, though few seconds of it are heard
+            seconds=self._config.workers.timeout_seconds + self._hand(path).duration_s / 20,
+            done=lambda hearing: self._heard(path, hearing, judge),
+            failed=lambda error: self._trouble(path, error),
+            again=True,
+        )
+
+    def _heard(self, path: str, hearing: "Hearing", judge: bool) -> None:
+        row = files.file_at(self._db, path)
+        if row is None or row.fingerprint != hearing.fingerprint:  # other audio by now
+            self._handle(lifecycle.Changed(path=path))
+            self._handle(lifecycle.Heard(path=path, decision=None))
+            return
+        kept = hearing_row(hearing)
+        hearings.save_hearing(self._db, kept)
+        if judge:
+            self._judged(row, kept)
+        else:
+            self._handle(lifecycle.Heard(path=path, decision=None))
+
+    def judge_again(self, path: str, kept: HearingRow) -> None:
+        """Judge a file at rest by a hearing under another model."""
+        row = files.file_at(self._db, path)
+        at_rest = self._lifecycle.stage(path) is Stage.RESTING
+        if row is not None and row.state == "not_sure" and at_rest:
+            self._judged(row, kept)
+
+    def _judge_kept(self, row: FileRow) -> None:
+        kept = self._fresh_hearing(row)
+        if kept is not None:
+            self.judge_again(row.path, kept)
+
+    def _fresh_hearing(self, row: FileRow) -> HearingRow | None:
+        """Return the kept hearing if it has its segments and is of the model in use."""
+        kept = hearings.hearing_of(self._db, row.fingerprint or "")
+        if kept is None or kept.scores is None:
+            return None
+        return kept if kept.model_version == self._judge.model().version else None
+
+    def _judged(self, row: FileRow, kept: HearingRow) -> None:
+        verdict = self._judge.verdict(kept, row)
+        hearings.save_verdict(self._db, verdict_row(kept.fingerprint, verdict), self._clock.now())
+        at_hand = self._at_hand.get(row.path, _AtHand())
+        decision = self._judge.decide(verdict, row, unwritable=at_hand.unwritable)
+        self._handle(lifecycle.Heard(path=row.path, decision=decision))
+
+    # writing -----------------------------------------------------------------------------
+
+    def _writing(self, path: str, genre: str) -> Job | None:
+        row = files.file_at(self._db, path)
+        if row is None:
+            self._handle(lifecycle.Written(path=path))
+            return None
+        try:
+            job = journal.begin(
+                self._db,
+                row,
+                (genre,),
+                origin=Origin.OURS.value,
+                cause="drop",
+                writer=self._writer,
+                now=self._clock.now(),
+            )
+        except WriteRefused:  # a command is writing this very file: look once it is done
+            self._handle(lifecycle.Changed(path=path))
+            self._handle(lifecycle.Written(path=path))
+            return None
+        return self._rewriting(job)
+
+    def _rewriting(self, job: journal.Job) -> Job:
+        return Job(
+            call=processes.REWRITE,
+            arguments=(job.path, job.genres),
+            options=processes.rewrite_options(job, self._config.tags),
+            seconds=self._config.workers.timeout_seconds,
+            done=lambda result: self._written(job, result),
+            failed=lambda error: self._not_written(job, error),
+        )
+
+    def _written(self, job: journal.Job, result: WriteResult) -> None:
+        journal.commit(self._db, job, result, self._clock.now())
+        row = files.file_at(self._db, job.path)
+        if row is not None and row.fingerprint is not None:
+            hearings.drop_segments(self._db, row.fingerprint)
+        self._report(job.path, f"tagged {', '.join(job.genres)}")
+        self._handle(lifecycle.Written(path=job.path))
+
+    def _not_written(self, job: journal.Job, error: GenrewatchError) -> None:
+        journal.abandon(self._db, job, error.reason, self._clock.now())
+        entry = look(job.path)
+        if not isinstance(error, WriteRefused) or entry is None:
+            self._trouble(job.path, error)
+            return
+        if entry.stamp != job.expected:  # refused because it changed: begin anew
+            self._handle(lifecycle.Changed(path=job.path))
+        else:
+            self._rest(job.path, "left", error.reason)
+        self._handle(lifecycle.Written(path=job.path))
+
+
+@dataclass(slots=True)
+class _AtHand:
+    """What is remembered of a file only while it is under way."""
+
+    stamp: Stamp | None = None  # as it was when it fell due
+    duration_s: float = 0.0
+    unwritable: str | None = None
+    look_again: bool = False
