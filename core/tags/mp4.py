@@ -2,7 +2,7 @@
 
 A genre write replaces both by one ©gen and keeps every other atom's bytes and order. The
 `free` atom behind the list takes up the difference; where there is none the file grows,
-and the offsets that point behind it move along (ISO/IEC 14496-12: stco, co64, tfhd).
+and the offsets that point behind it move along (ISO/IEC 14496-12: stco, co64, tfhd, tfra).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ __all__ = ["mp4_contents", "write_mp4"]
 GENRE, NUMBER = b"\xa9gen", b"gnre"
 HEAD = 8
 PATH = (b"moov", b"udta", b"meta", b"ilst")
-_OFFSETS_IN = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+_OFFSETS_IN = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mfra")
 _UTF8, _UTF16, _IMPLICIT = 1, 2, 0  # types of data atoms
 # a handler that says "iTunes list", as every writer of such lists puts before it
 _HDLR = bytes(8) + b"mdirappl" + bytes(9)
@@ -193,8 +193,10 @@ def _moved_offsets(
             yield _moved_table(file, atom, behind, shift)
         elif atom.name == b"tfhd":
             yield from _moved_base(file, atom, behind, shift)
-        elif atom.name in (b"mfra", b"saio") and atom.end > behind:
-            what = "the MP4 file has an index that we cannot move, and no room for the genre"
+        elif atom.name == b"tfra":
+            yield from _moved_index(file, atom, behind, shift)
+        elif atom.name == b"saio":
+            what = "the MP4 file has offsets that we cannot move, and no room for the genre"
             raise WriteRefused(what)
 
 
@@ -214,6 +216,18 @@ def _moved_base(file: BinaryIO, atom: _Atom, behind: int, shift: int) -> Iterato
     base = int.from_bytes(raw[8:16])
     if raw[3] & 1 and base >= behind:
         yield Patch(start=atom.data + 8, end=atom.data + 16, data=(base + shift).to_bytes(8))
+
+
+def _moved_index(file: BinaryIO, atom: _Atom, behind: int, shift: int) -> Iterator[Patch]:
+    """Yield patches of the fragment offsets in a tfra table."""
+    head = slice_of(file, atom.data, atom.data + 16)
+    width = 8 if head[0] == 1 else 4
+    tail = sum(head[11] >> bits & 3 for bits in (4, 2, 0)) + 3  # three numbers of 1 to 4 bytes
+    for entry in range(atom.data + 16, atom.end, 2 * width + tail):
+        at = entry + width
+        offset = int.from_bytes(slice_of(file, at, at + width))
+        if offset >= behind:
+            yield Patch(start=at, end=at + width, data=(offset + shift).to_bytes(width))
 
 
 # --- values ----------------------------------------------------------------------------

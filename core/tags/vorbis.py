@@ -211,9 +211,9 @@ _OGG_MAGIC = {"ogg": b"\x03vorbis", "opus": b"OpusTags", "speex": b"", "oggflac"
 
 def ogg_contents(file: BinaryIO, codec: str) -> Contents:
     """Read the comment of an Ogg file's first audio stream."""
-    _, packets, prefix = _comment_packet(file, codec)
+    _, packets, prefix = _comment_packet(file, codec, headers=True)
     version = f"Vorbis comment in {codec}"
-    headers = [(f"packet {n}", packet) for n, packet in enumerate(packets[1:], start=2)]
+    headers = [(f"header {n}", packet) for n, packet in enumerate(packets[1:], start=3)]
     return _contents(packets[0][prefix:], version, headers)
 
 
@@ -229,22 +229,43 @@ def write_ogg(file: BinaryIO, genres: tuple[str, ...], codec: str) -> None:
     OggPage.replace(file, pages, fresh)
 
 
-def _comment_packet(file: BinaryIO, codec: str) -> tuple[list[OggPage], list[bytes], int]:
-    """Return the pages that hold the comment packet, their packets, and its prefix's length."""
+def _comment_packet(
+    file: BinaryIO, codec: str, *, headers: bool = False
+) -> tuple[list[OggPage], list[bytes], int]:
+    """Return the pages that hold the comment packet, their packets, and its prefix's length.
+
+    With *headers* as many pages more as the codec's other header packets need, and those.
+    """
     file.seek(0)
     first = OggPage(file)
     while not _is_audio_head(first, codec):
         first = OggPage(file)
-    page = _next_page(file, first.serial)
-    pages = [page]
-    while not (pages[-1].complete or len(pages[-1].packets) > 1):
+    wanted = _header_count(first.packets[0], codec) if headers else 1
+    pages = [_next_page(file, first.serial)]
+    while not _holds(pages, wanted):
         pages.append(_next_page(file, first.serial))
     packets = OggPage.to_packets(pages, strict=False)
     magic = _OGG_MAGIC[codec]
     whole = packets[0].startswith(magic) if codec != "oggflac" else packets[0][0] & 0x7F == COMMENT
     if not whole:
         raise TagError("the Ogg file has no comment packet behind its first page")
-    return pages, packets, len(magic)
+    return pages, packets[:wanted] if headers else packets, len(magic)
+
+
+def _header_count(head: bytes, codec: str) -> int:
+    """Return how many header packets follow the first, the comment among them."""
+    if codec == "ogg":
+        return 2
+    if codec == "speex":
+        return 1 + int.from_bytes(head[68:72], "little")
+    # Ogg FLAC may state 0 for "not known"
+    return max(1, int.from_bytes(head[7:9])) if codec == "oggflac" else 1
+
+
+def _holds(pages: list[OggPage], wanted: int) -> bool:
+    """Whether *pages* hold that many packets to their ends."""
+    started: int = sum(len(page.packets) - page.continued for page in pages)
+    return started - int(not pages[-1].complete) >= wanted
 
 
 def _next_page(file: BinaryIO, serial: int) -> OggPage:
