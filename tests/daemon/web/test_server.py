@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[3]
 FIRST_PORT = 18_500
 PATIENCE_S = 30.0
 
+# complete: the style sheet has laid the page out, and the script has run
+SHOWN = "document.querySelector('h2') && document.readyState === 'complete'"
+
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
@@ -156,7 +159,7 @@ def test_chosen_file_is_shown_in_a_real_browser(
         browser.open(address(page))
         keep(browser, tmp_path, f"empty-{'dark' if dark else 'light'}.png")
         browser.choose("input[type=file]", song)
-        browser.wait_for("document.querySelector('h2')")
+        browser.wait_for(SHOWN)
         browser.point_at(".tile:nth-of-type(5)")
         browser.wait_for("document.querySelector('#part').textContent.includes('%')")
         picture = keep(browser, tmp_path, f"result-{'dark' if dark else 'light'}.png")
@@ -180,7 +183,7 @@ def test_dropped_file_is_shown_in_a_real_browser(
     with browsing(tmp_path) as browser:
         browser.open(address(page))
         browser.drop(song, 450, 1000)
-        browser.wait_for("document.querySelector('h2')")
+        browser.wait_for(SHOWN)
 
         assert browser.run("document.querySelector('h2').textContent") == "jazz"
         assert browser.run("document.querySelector('.name').textContent") == "second take.flac"
