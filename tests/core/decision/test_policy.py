@@ -1,0 +1,73 @@
+"""May we write this genre into this file?"""
+
+import pytest
+
+from core.decision.feedback import Origin
+from core.decision.policy import Action, Standing, decide, threshold_of
+from core.decision.verdict import GenreConfidence, Verdict
+from core.taxonomy import fold
+
+
+def verdict(confidence: float = 0.95, genre: str = "Jazz") -> Verdict:
+    return Verdict(
+        genres=(GenreConfidence(genre=genre, confidence=confidence),),
+        model_version="m",
+        segments=3,
+    )
+
+
+SILENT = Verdict(genres=(), model_version="m", segments=0)
+NOBODYS = Standing(genres=(), origin=Origin.NONE)
+
+
+@pytest.mark.parametrize(
+    ("standing", "confidence", "action"),
+    [
+        (NOBODYS, 0.95, Action.WRITE),
+        (NOBODYS, 0.89, Action.NOT_SURE),
+        (Standing(genres=("Rock",), origin=Origin.PERSON), 0.99, Action.LEAVE),
+        (Standing(genres=(), origin=Origin.PERSON), 0.99, Action.LEAVE),  # cleared is a word too
+        (Standing(genres=("Rock",), origin=Origin.ARRIVED), 0.99, Action.LEAVE),
+        (Standing(genres=("Rock",), origin=Origin.PROGRAM), 0.99, Action.LEAVE),
+        (Standing(genres=("Rock",), origin=Origin.OURS), 0.99, Action.LEAVE),  # only if asked
+        (Standing(genres=(), origin=Origin.NONE, hands_off=True), 0.99, Action.LEAVE),
+        (Standing(genres=(), origin=Origin.NONE, existing=True), 0.99, Action.LEAVE),
+        (Standing(genres=(), origin=Origin.NONE, unwritable="no tags"), 0.99, Action.LEAVE),
+        (
+            Standing(genres=(), origin=Origin.NONE, rejected=frozenset({fold("Jazz")})),
+            0.99,
+            Action.NOT_SURE,
+        ),
+    ],
+)
+def test_only_an_untouched_file_is_written_and_only_when_sure(
+    standing: Standing, confidence: float, action: Action
+) -> None:
+    """What stands there decides first, the promise between write and not sure."""
+    decision = decide(verdict(confidence), standing, threshold=0.9)
+
+    assert decision.action is action
+    assert decision.reason
+
+
+def test_silence_is_not_sure() -> None:
+    """There is nothing to judge, and the reason says so."""
+    decision = decide(SILENT, NOBODYS, threshold=0.9)
+
+    assert decision.action is Action.NOT_SURE
+    assert decision.reason.startswith("silent")
+
+
+@pytest.mark.parametrize(
+    ("setting", "promised", "expected"), [(0.5, 0.8, 0.5), ("promise", 0.8, 0.8)]
+)
+def test_a_number_overrides_the_promise(
+    setting: str | float, promised: float, expected: float
+) -> None:
+    """The user's number is taken as it is."""
+    assert threshold_of(setting, promised) == expected
+
+
+def test_without_evidence_for_the_promise_nothing_is_sure_enough() -> None:
+    """Even certainty is below the threshold then."""
+    assert threshold_of("promise", None) > 1
