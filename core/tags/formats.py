@@ -48,7 +48,8 @@ class Format:
     version: str  # which tag version is kept or made
     contents: Callable[[BinaryIO], Contents]
     write: Callable[[BinaryIO, tuple[str, ...]], None]  # changes the open copy in place
-    audio: Callable[[BinaryIO], tuple[int, int]] = whole  # bytes to demux when packets are compared
+    # the bytes whose packets are compared: some demuxers leak tags behind into the last one
+    audio: Callable[[BinaryIO], tuple[int, int]] = whole
     tested: bool = True  # False: no encoder here could make a sample; verified on each write
 
 
@@ -331,7 +332,6 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
-        audio=audio_range,
     ),
     Format(
         name="monkeysaudio",
@@ -354,7 +354,6 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
-        audio=audio_range,
         tested=False,
     ),
     Format(
@@ -366,7 +365,6 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
-        audio=audio_range,
         tested=False,
     ),
     Format(
@@ -378,7 +376,6 @@ FORMATS: tuple[Format, ...] = (
         version=_ID3_VERSION,
         contents=id3_first,
         write=write_id3_first,
-        audio=audio_range,
     ),
     Format(
         name="dsf",

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from core.errors import GenrewatchError, TagError, VerifyFailed, WriteError, WriteRefused
 from core.stamp import Stamp
 from core.tags import WriteResult
-from core.tags.copying import copy_attributes, copy_bytes, sync_directory
+from core.tags.copying import copy_attributes, copy_bytes, sync_directory, sync_file
 from core.tags.formats import Format, format_of, opened, translated
 from core.tags.verify import compare, evidence
 
@@ -48,23 +48,29 @@ def write_genres(
             with translated(path):
                 row = format_of(source, path)
                 found = row.contents(source)
-            if found.genres != genres:
-                if found.unwritable:
-                    raise WriteRefused(found.unwritable, path)
-                _check_room(path, before.size)
-                with _scratch_file(scratch, path) as copy:
-                    _change(source, copy, row, genres, path)
-                    copy_attributes(source, copy, path, keep_mtime=keep_mtime)
-                    os.fsync(copy.fileno())
-                    after = Stamp.of(os.fstat(copy.fileno()))
-                    _check_same(path, before, before)
-                    os.replace(scratch, path)  # noqa: PTH105  (names may hold any bytes)
-                    # the new file is in place: a failure now costs durability, not the file
-                    with suppress(OSError):
-                        after = Stamp.of(os.fstat(copy.fileno()))  # renaming moves the ctime
-                        sync_directory(os.path.dirname(path) or ".")  # noqa: PTH120
-                return WriteResult(old=found.genres, new=genres, before=before, after=after)
-            return WriteResult(old=found.genres, new=genres, before=before, after=before)
+            if found.genres == genres:
+                return WriteResult(old=genres, new=genres, before=before, after=before)
+            if found.unwritable:
+                raise WriteRefused(found.unwritable, path)
+            _check_room(path, before.size)
+            with _scratch_file(scratch, path) as copy:
+                _change(source, copy, row, genres, path)
+                copy_attributes(source, copy, path, keep_mtime=keep_mtime)
+                sync_file(copy)
+                _check_same(path, before, before)
+                after = _take_place(copy, scratch, path)
+    return WriteResult(old=found.genres, new=genres, before=before, after=after)
+
+
+def _take_place(copy: BinaryIO, scratch: str, path: str) -> Stamp:
+    """Rename the scratch file over the original, and return the stamp that it then has."""
+    after = Stamp.of(os.fstat(copy.fileno()))
+    os.replace(scratch, path)  # noqa: PTH105  (names may hold any bytes)
+    # the new file is in place: a failure now costs durability, not the file
+    with suppress(OSError):
+        after = Stamp.of(os.fstat(copy.fileno()))  # renaming moves the ctime
+        sync_directory(os.path.dirname(path) or ".")  # noqa: PTH120
+    return after
 
 
 def _change(
