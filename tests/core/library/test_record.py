@@ -1,0 +1,271 @@
+"""The record on a real SQLite file."""
+
+import multiprocessing
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlite_utils import Database
+
+from core.errors import LibraryError
+from core.library import feedback_log, files, hearings, runs, writes
+from core.library.feedback_log import FeedbackRow
+from core.library.hearings import HearingRow
+from core.library.schema import SCHEMA_VERSION, open_library, writing
+from tests.factories import NOON, file_row, stamp
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Database:
+    return open_library(tmp_path / "state" / "library.db")
+
+
+def heard(fingerprint: str = "f1", segments: int = 3) -> HearingRow:
+    rng = np.random.default_rng(1)
+    return HearingRow(
+        fingerprint=fingerprint,
+        feature_version=1,
+        model_version="m1",
+        genres=("Jazz", "Rock"),
+        segments=segments,
+        track_features=rng.normal(size=(2, 135)).astype(np.float32),
+        pooled_scores=rng.normal(size=(4, 2)).astype(np.float32),
+        starts_s=np.arange(segments, dtype=np.float32),
+        features=rng.normal(size=(segments, 135)).astype(np.float32),
+        scores=rng.normal(size=(4, segments, 2)).astype(np.float32),
+    )
+
+
+def said(kind: str, *new: str, fingerprint: str = "f1", artist: str | None = "Ann") -> FeedbackRow:
+    return FeedbackRow(
+        path="/m/a.mp3",
+        fingerprint=fingerprint,
+        kind=kind,
+        old=("Rock",),
+        new=new,
+        via="retag",
+        artist=artist,
+    )
+
+
+def test_the_record_is_private_and_in_wal(db: Database, tmp_path: Path) -> None:
+    """Nobody else reads what a person listens to."""
+    path = tmp_path / "state" / "library.db"
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert db.execute("pragma journal_mode").fetchone()[0] == "wal"
+    assert db.execute("pragma synchronous").fetchone()[0] == 2
+
+
+def test_a_newer_record_is_refused_untouched(db: Database, tmp_path: Path) -> None:
+    """An old program does not guess at a new schema."""
+    db.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
+    db.close()
+
+    with pytest.raises(LibraryError, match="newer"):
+        open_library(tmp_path / "state" / "library.db")
+
+
+def test_something_else_is_no_record(tmp_path: Path) -> None:
+    """A file that is not SQLite is told so, and stays as it is."""
+    path = tmp_path / "library.db"
+    path.write_bytes(b"not a database at all, but long enough to be looked at" * 40)
+
+    with pytest.raises(LibraryError):
+        open_library(path)
+    assert path.read_bytes().startswith(b"not a database")
+
+
+@pytest.mark.parametrize("path", ["/m/a.mp3", "/m/n\newline \U0001f3b5.mp3", "/m/\udcff\udcfe.mp3"])
+def test_any_path_comes_back_as_it_was(db: Database, path: str) -> None:
+    """Bytes that are no UTF-8 survive, too."""
+    files.remember_track(db, "f1", 6.0, NOON)
+    row = file_row(path, genres=("Jazz", "R&B/Soul"), artist="Ann", origin="arrived")
+
+    files.save_file(db, row, NOON)
+
+    found = files.file_at(db, path)
+    assert found is not None
+    assert replace(found, first_seen_at="", changed_at="") == row
+    assert list(files.files_in_dir(db, "/m")) == [path]
+
+
+def test_a_folder_holds_only_what_is_below_it(db: Database) -> None:
+    """/m does not hold /m2, and a vanished file is held no more."""
+    for path in ("/m/a.mp3", "/m/x/b.mp3", "/m2/c.mp3"):
+        files.save_file(db, file_row(path, fingerprint=None), NOON)
+    files.mark_gone(db, ["/m/x/b.mp3"], NOON)
+
+    assert files.known_dirs(db, "/m") == ["/m"]
+    assert [row.path for row in files.files_gone_or_here(db, "/m")] == ["/m/a.mp3", "/m/x/b.mp3"]
+
+
+def test_a_state_keeps_the_time_it_was_reached(db: Database) -> None:
+    """Saving the same state again does not make it news."""
+    files.save_file(db, file_row(fingerprint=None, state="failed"), NOON)
+    later = NOON.replace(hour=15)
+
+    files.save_file(db, file_row(fingerprint=None, state="failed", reason="still"), later)
+
+    row = files.file_at(db, "/m/a.mp3")
+    assert row is not None
+    assert row.changed_at.startswith("2026-05-01T12:00")
+
+
+def test_the_rescan_asks_by_index(db: Database) -> None:
+    """100,000 known files are not read to look at one folder."""
+    plan = db.execute(
+        "explain query plan select path from files where dir = ? and gone_at is null", [b"/m"]
+    ).fetchall()
+
+    assert "files_by_dir" in str(plan)
+
+
+def test_a_hearing_comes_back_to_half_precision(db: Database) -> None:
+    """float16 keeps three digits, which is more than the ear does."""
+    files.remember_track(db, "f1", 6.0, NOON)
+    row = heard()
+
+    hearings.save_hearing(db, row)
+
+    found = hearings.hearing_of(db, "f1")
+    assert found is not None
+    assert found.genres == row.genres
+    for name in ("track_features", "pooled_scores", "starts_s", "features", "scores"):
+        np.testing.assert_allclose(getattr(found, name), getattr(row, name), rtol=2e-3, atol=2e-3)
+
+
+def test_a_summary_is_small(db: Database) -> None:
+    """What is kept of every track is about 2 kB at most."""
+    files.remember_track(db, "f1", 6.0, NOON)
+    hearings.save_hearing(db, heard(segments=24))
+
+    hearings.drop_segments(db, "f1")
+
+    sizes = db.execute(
+        "select length(track_features) + length(pooled_scores), features from hearings"
+    ).fetchone()
+    assert sizes[0] < 2048
+    assert sizes[1] is None
+
+
+def test_labels_are_peoples_latest_words(db: Database) -> None:
+    """A later rejection takes a label back; a reversion takes nothing back."""
+    for fingerprint in ("f1", "f2", "f3"):
+        files.remember_track(db, fingerprint, 6.0, NOON)
+        hearings.save_hearing(db, heard(fingerprint))
+    feedback_log.record_feedback(db, said("correction", "Pop"), NOON)
+    feedback_log.record_feedback(db, said("correction", "Jazz"), NOON)
+    feedback_log.record_feedback(db, said("reversion"), NOON)
+    feedback_log.record_feedback(db, said("label", "Pop", fingerprint="f2", artist=None), NOON)
+    feedback_log.record_feedback(db, said("rejection", fingerprint="f2"), NOON)
+    feedback_log.record_feedback(db, said("label", "Pop", fingerprint="f3", artist=None), NOON)
+
+    found = hearings.labels(db, feature_version=1)
+
+    assert [(label.fingerprint, label.genre, label.group) for label in found] == [
+        ("f1", "Jazz", "ann"),
+        ("f3", "Pop", "/m"),
+    ]
+    assert found[0].features.shape == (3, 135)
+    assert hearings.labels(db, feature_version=2) == []
+
+
+def test_our_own_guesses_are_never_labels(db: Database) -> None:
+    """A file that we tagged and nobody touched teaches nothing."""
+    files.remember_track(db, "f1", 6.0, NOON)
+    hearings.save_hearing(db, heard())
+    files.save_file(db, file_row(state="tagged", origin="ours", genres=("Rock",)), NOON)
+
+    assert hearings.labels(db, feature_version=1) == []
+
+
+def test_a_file_has_one_open_write_at_a_time(db: Database) -> None:
+    """The database itself refuses the second."""
+    row = writes.WriteRow(
+        path="/m/a.mp3",
+        scratch="/m/.s",
+        fingerprint=None,
+        old=(),
+        new=("Jazz",),
+        old_origin="none",
+        origin="ours",
+        cause="drop",
+        writer_pid=1,
+        writer_started="x",
+    )
+    writes.open_write(db, row, NOON)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        writes.open_write(db, row, NOON)
+
+
+def test_feedback_since_the_last_training_is_counted(db: Database) -> None:
+    """Only a training that saw the labels takes them off the count."""
+    feedback_log.record_feedback(db, said("label", "Jazz"), NOON)
+    run = runs.begin_run(db, "night", NOON)
+    runs.end_run(db, run, "failed", "no", NOON)
+    assert feedback_log.count_since(db, runs.last_learned_feedback(db)) == 1
+
+    run = runs.begin_run(db, "night", NOON)
+    runs.end_run(db, run, "promoted", "", NOON, last_feedback=feedback_log.last_feedback_id(db))
+
+    assert feedback_log.count_since(db, runs.last_learned_feedback(db)) == 0
+
+
+def test_a_failed_transaction_leaves_nothing(db: Database) -> None:
+    """All or nothing."""
+    with pytest.raises(RuntimeError), writing(db):
+        runs.set_setting(db, "paused", True)
+        raise RuntimeError
+
+    assert runs.get_setting(db, "paused") is None
+
+
+def _count_up(path: str, times: int) -> None:
+    db = open_library(Path(path))
+    for _ in range(times):
+        with writing(db):
+            runs.set_setting(db, "n", (runs.get_setting(db, "n") or 0) + 1)
+
+
+def test_processes_that_read_then_write_wait_for_each_other(tmp_path: Path) -> None:
+    """A plain begin would fail at once with "database is locked"."""
+    path = str(tmp_path / "library.db")
+    open_library(Path(path)).close()
+    context = multiprocessing.get_context("spawn")
+    counters = [context.Process(target=_count_up, args=(path, 50)) for _ in range(3)]
+    for counter in counters:
+        counter.start()
+    for counter in counters:
+        counter.join()
+
+    assert runs.get_setting(open_library(Path(path)), "n") == 150
+
+
+def test_another_connections_writes_are_noticed(db: Database, tmp_path: Path) -> None:
+    """The daemon sees a pause without asking the table each time."""
+    before = runs.data_version(db)
+    assert runs.data_version(db) == before
+
+    other = open_library(tmp_path / "state" / "library.db")
+    runs.set_setting(other, "paused", True)
+    other.close()
+
+    assert runs.data_version(db) != before
+
+
+def test_stamps_of_a_moved_file_are_the_new_ones(db: Database) -> None:
+    """A move changes ctime; all else stays."""
+    files.save_file(db, file_row(fingerprint=None, state="tagged", genres=("Jazz",)), NOON)
+
+    files.move_file(db, "/m/a.mp3", "/m/b.mp3", stamp(ctime_ns=99))
+
+    row = files.file_at(db, "/m/b.mp3")
+    assert row is not None
+    assert row.stamp.ctime_ns == 99
+    assert row.genres == ("Jazz",)
+    assert files.file_at(db, "/m/a.mp3") is None
