@@ -84,18 +84,21 @@ class Desk:
     def classify(self, path: str) -> Classification:
         """Return the verdict on the file at *path* and what would be done; writes nothing."""
         try:
-            row, unwritable = self._read(path, None)
+            row, probe = self._read(path, None)
             hearing = self._hear(path, row)
         except GenrewatchError as error:
             return Classification(path=path, decision="error", reason=error.reason)
         verdict = self._judge.verdict(hearing, row)
-        decision = self._judge.decide(verdict, replace(row, existing=False), unwritable=unwritable)
+        decision = self._judge.decide(
+            verdict, replace(row, existing=False), unwritable=probe.tag.unwritable
+        )
         return Classification(
             path=path,
             decision=decision.action.value,
             reason=decision.reason,
             genres=verdict.genres,
             segments=self._judge.segments(hearing),
+            duration_s=probe.duration_s,
         )
 
     # writing -----------------------------------------------------------------------------
@@ -105,9 +108,9 @@ class Desk:
     ) -> Tagged:
         """Write *genres* as a person's word; with none given, the verdict's if it is sure."""
         try:
-            row, unwritable = self._read(path, None if dry_run else now)
-            if unwritable:
-                raise UntaggableFile(unwritable)
+            row, probe = self._read(path, None if dry_run else now)
+            if probe.tag.unwritable:
+                raise UntaggableFile(probe.tag.unwritable)
             if genres:
                 return self._tag_by_word(row, genres, now, dry_run=dry_run, via=via)
             return self._tag_by_verdict(row, now, dry_run=dry_run)
@@ -217,7 +220,7 @@ class Desk:
 
     # reading -----------------------------------------------------------------------------
 
-    def _read(self, path: str, now: datetime | None) -> tuple[FileRow, str | None]:
+    def _read(self, path: str, now: datetime | None) -> tuple[FileRow, "Probe"]:
         """Probe the file and, with *now* given, bring its row up to date.
 
         A retag that nobody has noticed yet is feedback, here as in the daemon.
@@ -232,7 +235,7 @@ class Desk:
         )
         if now is not None:
             self._take_in(met, probe.duration_s, now)
-        return met.row, probe.tag.unwritable
+        return met.row, probe
 
     def _take_in(self, met: Met, duration_s: float, now: datetime) -> None:
         files.remember_track(self._db, met.row.fingerprint or "", duration_s, now)

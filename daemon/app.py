@@ -1,4 +1,8 @@
-"""What every command starts from: the configuration, the state, the record, the models."""
+"""What every command starts from: the configuration, the state, the record, the models.
+
+Imports what it opens only then, so that `--help` is instant and a worker, which imports
+the program anew, stays small.
+"""
 
 import os
 import sys
@@ -7,18 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import structlog
-from sqlite_utils import Database
-
-from core import registry
-from core.library.schema import open_library
 from daemon import config as configuration
-from daemon import processes
-from daemon.acts import Desk
 from daemon.config import Config
-from daemon.processes import Workers
 from daemon.state import State
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from core.registry import Registry
+    from daemon.acts import Desk
 
 __all__ = ["App", "set_up_logging"]
 
@@ -53,18 +56,27 @@ class App:
         return state
 
     @cached_property
-    def db(self) -> Database:
+    def db(self) -> "Database":
         """The record; raises LibraryError."""
+        from core.library.schema import open_library
+
         return open_library(self.state.library)
 
     @cached_property
-    def models(self) -> registry.Registry:
+    def models(self) -> "Registry":
         """The model versions; raises ModelError where the shipped one is missing."""
-        return registry.Registry(self.state.models, registry.base_dir())
+        from core.registry import Registry, base_dir
+
+        return Registry(self.state.models, base_dir())
 
     @contextmanager
-    def desk(self) -> Iterator[Desk]:
+    def desk(self) -> Iterator["Desk"]:
         """Yield a desk with one worker, which ends with it."""
+        from daemon import processes
+        from daemon.acts import Desk
+        from daemon.processes import Workers
+
+        processes.one_thread_each(os.environ)
         options = self.config.workers
         with Workers(count=1, idle_seconds=options.idle_seconds, nice=0) as workers:
             yield Desk(self.db, self.models, self.config, workers, writer=processes.this_process())
@@ -78,6 +90,8 @@ class App:
 
 def set_up_logging(level: str, verbose: int) -> None:
     """Log one JSON object a line to stderr, or readable lines on a terminal; quiet by default."""
+    import structlog
+
     lowest = min(LEVELS[level], max(10, 30 - 10 * verbose))
     readable = sys.stderr.isatty()
     structlog.configure(

@@ -36,7 +36,7 @@ class Sectioned(click.Group):
 
     def _short(self, ctx: click.Context, name: str) -> str:
         command = self.get_command(ctx, name)
-        return command.get_short_help_str() if command else ""
+        return command.get_short_help_str(limit=80) if command else ""
 
 
 @click.group(cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,7 +48,8 @@ class Sectioned(click.Group):
 def cli(ctx: click.Context, config_flag: str | None, state_flag: str | None, verbose: int) -> None:
     """Watch music folders, tag the genre of each new file, and learn from every correction."""
     ctx.obj = App(config_flag=config_flag, state_flag=state_flag, verbose=verbose)
-    set_up_logging("warning", verbose)
+    if verbose:
+        set_up_logging("warning", verbose)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

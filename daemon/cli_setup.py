@@ -48,34 +48,41 @@ def service() -> None:
 
 
 @service.command("install")
-def install() -> None:
+@click.pass_obj
+def install(app: App) -> None:
     """start now and at each login"""
-    click.echo(_manager().install())
+    click.echo(_manager(app).install())
 
 
 @service.command("uninstall")
-def uninstall() -> None:
+@click.pass_obj
+def uninstall(app: App) -> None:
     """start no more; record and models stay"""
-    click.echo(_manager().uninstall())
+    click.echo(_manager(app).uninstall())
 
 
 @service.command("start")
-def start() -> None:
+@click.pass_obj
+def start(app: App) -> None:
     """start the installed service"""
-    click.echo(_manager().start())
+    click.echo(_manager(app).start())
 
 
 @service.command("stop")
-def stop() -> None:
+@click.pass_obj
+def stop(app: App) -> None:
     """stop the service until the next login"""
-    click.echo(_manager().stop())
+    click.echo(_manager(app).stop())
 
 
 @service.command("status")
-def service_status() -> None:
+@click.pass_obj
+def service_status(app: App) -> None:
     """say what the service manager knows"""
-    found = _manager().status()
+    found = _manager(app).status()
     click.echo(found.detail)
+    if found.installed and not found.current:
+        click.echo("The installed file is of another set-up; run: genrewatch service install")
     if not found.running:
         sys.exit(3)
 
@@ -132,7 +139,9 @@ def completion(shell: str) -> None:
 COMMANDS = (web, service, doctor, config_command, completion)
 
 
-def _manager() -> "Manager":
+def _manager(app: App) -> "Manager":
     from daemon.service import facts_here, manager
 
-    return manager(facts_here(os.environ))
+    # what was given as a flag now must hold when the service manager starts us
+    given = {"GENREWATCH_CONFIG": app.config_flag, "GENREWATCH_STATE_DIR": app.state_flag}
+    return manager(facts_here(os.environ | {name: value for name, value in given.items() if value}))

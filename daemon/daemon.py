@@ -1,10 +1,13 @@
 """Start and end the daemon: one a state directory, told how to stop, honest about trouble."""
 
 import os
+import shlex
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 
 import click
@@ -89,10 +92,11 @@ def _introduce(app: App, config: Config) -> None:
         click.echo(f"Watching {readable(folder)} and all below it.")
     click.echo(f"The record and the models are in {readable(str(app.state.root))}")
     click.echo(f"Options are read from {readable(str(app.config_path))}")
+    program = shlex.quote(readable(str(Path(sys.executable).with_name("genrewatch"))))
     click.echo(
         "Drop music into the folder: each new file without a genre gets one, or an honest "
-        '"not sure".\nIn another terminal: genrewatch status, genrewatch review, '
-        "genrewatch undo. Stop with Ctrl-C."
+        '"not sure".\n'
+        f"In another terminal: {program} status (or review, feedback, undo). Stop with Ctrl-C."
     )
 
 
