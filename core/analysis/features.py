@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.analysis import harmony, rhythm, spectral
-from core.analysis.banks import mel_bank
 from core.analysis.decode import Recording, Scan, listen, resample
 from core.analysis.segments import FRAME, HOP, RATE, Span, plan_segments
 
@@ -164,13 +163,14 @@ def _inside(span: Span, window: Span, size: int) -> Span:
 
 def _sound(start: int, piece: Frames) -> _Sound:
     samples = piece - np.mean(piece, dtype=np.float64).astype(np.float32)
-    padded = np.pad(samples, (0, max(0, FRAME - len(samples))))
-    power = spectral.power_spectrum(padded)
+    short = FRAME - len(samples)
+    padded = np.pad(samples, (0, short)) if short > 0 else samples
+    power, mel = spectral.spectra(padded)
     return _Sound(
         start=start,
         samples=samples,
         power=power,
-        mel=power @ mel_bank(),
+        mel=mel,
         crossings=spectral.sign_changes(padded),
     )
 

@@ -4,14 +4,14 @@ Pure functions of mel power [t, 128], the first of the segment, the others of th
 seconds around it. Frames run along the first axis, 43.07 of them a second.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from core.analysis.banks import frequencies, mel_bank
+from core.analysis.banks import MELS, frequencies, mel_bank
 from core.analysis.segments import HOP, RATE
 from core.analysis.spectral import Frames, Vector, decibels, log_flatness
 
@@ -32,8 +32,7 @@ _ONSET_PEAK, _ONSET_MEAN, _ONSET_DELTA = 3, 9, 0.07
 _MODULATION_FFT = 1024
 _LOW_HZ = 200.0
 _GROUPS = 16  # of eight mel bands
-_LOW_MODULATIONS_HZ = ((1, 2), (2, 4), (4, 8))
-_FULL_MODULATIONS_HZ = ((1, 2), (2, 4), (4, 8), (8, 16))
+_MODULATIONS_HZ = ((1, 2), (2, 4), (4, 8), (8, 16))  # the last not for the low bands
 _LEAST_VARIANCE = 1e-3  # dB²
 
 
@@ -80,11 +79,9 @@ def modulation(mel_db: Frames) -> Vector:
     """Block H, 7: log10 variance of the level in dB² that pulses at 1-2, 2-4, 4-8 Hz under
     200 Hz, and at 1-2, 2-4, 4-8, 8-16 Hz averaged over 16 groups of mel bands.
     """
-    lowest = mel_db[:, : _low_bands()].mean(axis=1, keepdims=True)
-    groups = mel_db.reshape(len(mel_db), _GROUPS, -1).mean(axis=2)
-    low = _pulsing(lowest, _LOW_MODULATIONS_HZ)
-    full = _pulsing(groups, _FULL_MODULATIONS_HZ)
-    variance = np.maximum(np.concatenate((low, full)), _LEAST_VARIANCE)
+    lowest, *groups = _pulsing(mel_db @ _modulation_groups())
+    full = np.mean(groups, axis=0)
+    variance = np.maximum(np.concatenate((lowest[:-1], full)), _LEAST_VARIANCE)
     return np.asarray(np.log10(variance), dtype=np.float32)
 
 
@@ -158,17 +155,38 @@ def _onsets(strength: Vector) -> NDArray[np.bool_]:
 
 
 @cache
-def _low_bands() -> int:
+def _modulation_groups() -> Frames:
+    """Means over the mel bands under 200 Hz, then over each group of eight, [128, 17]."""
     centres = frequencies()[mel_bank().argmax(axis=0)]
-    return max(1, int(np.searchsorted(centres, _LOW_HZ)))
+    low = np.asarray(centres < _LOW_HZ, dtype=np.float32)
+    groups = np.repeat(np.eye(_GROUPS, dtype=np.float32), MELS // _GROUPS, axis=0)
+    means: Frames = np.concatenate((low[:, None], groups), axis=1)
+    means /= means.sum(axis=0)
+    return means
 
 
-def _pulsing(levels: Frames, bands: tuple[tuple[int, int], ...]) -> Vector:
-    """Variance of *levels* [t, columns] in each band of modulation, mean over the columns."""
-    window = np.hanning(len(levels) + 2)[1:-1, None].astype(np.float32)
-    centred = (levels - levels.mean(axis=0)) * window
-    spectrum = np.abs(scipy.fft.rfft(centred, _MODULATION_FFT, axis=0)) ** 2
-    spectrum *= 2 / (_MODULATION_FFT * float(np.sum(window**2)))
-    hz = np.arange(len(spectrum)) * (_FRAMES_PER_S / _MODULATION_FFT)
-    mean = spectrum.mean(axis=1)
-    return np.array([mean[(hz >= low) & (hz < high)].sum() for low, high in bands])
+def _pulsing(levels: Frames) -> Frames:
+    """Variance of *levels* [t, columns] in each band of modulation, [columns, 4]."""
+    waves, bands = _modulation_waves(len(levels))
+    swing = (levels - levels.mean(axis=0)).T @ waves
+    half = swing.shape[1] // 2
+    variance: Frames = (swing[:, :half] ** 2 + swing[:, half:] ** 2) @ bands
+    return variance
+
+
+@lru_cache(maxsize=8)
+def _modulation_waves(count: int) -> tuple[Frames, Frames]:
+    """The part of a Fourier transform of *count* frames from 1 to 16 Hz, and its bands.
+
+    Cosines, then sines, under a Hann window and scaled to variance, [count, 2 * bins];
+    which bins belong to which band, [bins, 4].
+    """
+    hz = np.arange(_MODULATION_FFT // 2) * (_FRAMES_PER_S / _MODULATION_FFT)
+    low, high = np.array(_MODULATIONS_HZ).T
+    hz = hz[(hz >= low.min()) & (hz < high.max())]
+    window = np.hanning(count + 2)[1:-1, None]
+    turns = 2 * np.pi * np.arange(count)[:, None] / _FRAMES_PER_S * hz
+    scale = np.sqrt(2 / (_MODULATION_FFT * np.sum(window**2)))
+    waves = np.concatenate((np.cos(turns), np.sin(turns)), axis=1) * (window * scale)
+    bands = (hz[:, None] >= low) & (hz[:, None] < high)
+    return waves.astype(np.float32), bands.astype(np.float32)

@@ -4,7 +4,7 @@ Never imports TensorFlow; one thread; a folder is verified and loaded once per p
 """
 
 import json
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def _files(folder: Path) -> list[str]:
     return [member["file"] for member in document["members"]]
 
 
-@cache
+@lru_cache(maxsize=4)
 def ensemble(folder: str) -> Ensemble:
     """Load the model folder at *folder*, once per process. Raises ModelError.
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from core.analysis.banks import BINS, cosine_bank, frequencies, hann
+from core.analysis.banks import BINS, MELS, cosine_bank, frequencies, hann, mel_bank
 from core.analysis.segments import FRAME, HOP, frames_in
 
 __all__ = [
@@ -23,9 +23,9 @@ __all__ = [
     "dynamics",
     "log_flatness",
     "mean_and_std",
-    "power_spectrum",
     "shape",
     "sign_changes",
+    "spectra",
     "timbre",
 ]
 
@@ -46,16 +46,21 @@ _SHARES_HZ = ((0.0, 60.0), (60.0, 250.0), (250.0, 2000.0), (6000.0, np.inf))
 _LEAST_SHARE = 1e-6
 
 
-def power_spectrum(samples: Vector) -> Frames:
-    """Power spectrum [t, 1025] of the whole frames in *samples*, none centred or padded."""
+def spectra(samples: Vector) -> tuple[Frames, Frames]:
+    """Power [t, 1025] and mel power [t, 128] of the whole frames in *samples*, not centred.
+
+    Block by block, so that the mel bands are summed while the spectrum is in the cache.
+    """
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
     power = np.empty((len(frames), BINS), dtype=np.float32)
+    mel = np.empty((len(frames), MELS), dtype=np.float32)
     for first in range(0, len(frames), _BLOCK):
         block = slice(first, first + _BLOCK)
         spectrum = scipy.fft.rfft(frames[block] * hann())
         np.square(spectrum.real, out=power[block])
         power[block] += np.square(spectrum.imag)
-    return power
+        np.matmul(power[block], mel_bank(), out=mel[block])
+    return power, mel
 
 
 def sign_changes(samples: Vector) -> Vector:
@@ -101,9 +106,14 @@ def contrast(magnitude: Frames) -> Vector:
     """
     peaks, valleys = [], []
     for first, stop, count in _contrast_bands():
-        band = np.sort(magnitude[:, first:stop], axis=1)
-        valleys.append(band[:, :count].mean(axis=1))
-        peaks.append(band[:, -count:].mean(axis=1))
+        band = magnitude[:, first:stop]
+        if count > 1:
+            band = np.sort(band, axis=1)
+            valleys.append(band[:, :count].mean(axis=1))
+            peaks.append(band[:, -count:].mean(axis=1))
+        else:
+            valleys.append(band.min(axis=1))
+            peaks.append(band.max(axis=1))
     return mean_and_std(decibels(np.stack(peaks, 1)) - decibels(np.stack(valleys, 1)))
 
 
@@ -113,15 +123,15 @@ def shape(magnitude: Frames, power: Frames, crossings: Vector) -> Vector:
     *crossings* [t] is the share of samples of a frame where the sign changes. Flux is the
     distance between successive spectra of length 1, so it knows no level.
     """
-    moments = magnitude @ _moments()
-    total = np.maximum(moments[:, 0], _TINY)
-    centroid = moments[:, 1] / total
-    spread = moments[:, 2] / total - centroid**2
+    sums = magnitude @ _shape_bank()
+    total = np.maximum(sums[:, 0], _TINY)
+    centroid = sums[:, 1] / total
+    spread = sums[:, 2] / total - centroid**2
     flux = np.resize(_flux(magnitude, power), len(magnitude))
     columns = (
         1000 * centroid,
         1000 * np.sqrt(np.maximum(spread, 0)),
-        _rolloff(magnitude),
+        _rolloff(magnitude, sums[:, 3:]),
         log_flatness(power),
         flux,
         crossings,
@@ -135,12 +145,13 @@ def dynamics(power: Frames) -> Vector:
     Quiet is below the mean RMS (Tzanetakis & Cook 2002). The shares of the energy under
     60 Hz, at 60-250 Hz, at 250-2,000 Hz and over 6 kHz are log10.
     """
-    energy = power.sum(axis=1)
+    sums = power @ _energy_bank()
+    energy = sums[:, 0]
     level = decibels(energy)
     rms = np.sqrt(energy)
     low, high = np.percentile(level, (10, 95))
-    bands = np.mean(power, axis=0) @ _share_bands()
-    shares = np.log10(np.maximum(bands / max(float(np.mean(energy)), 1e-10), _LEAST_SHARE))
+    whole, *bands = sums.mean(axis=0)
+    shares = np.log10(np.maximum(np.array(bands) / max(float(whole), 1e-10), _LEAST_SHARE))
     levels = (level.std(), high - low, np.mean(rms < rms.mean()))
     return np.concatenate((levels, shares), dtype=np.float32)
 
@@ -148,7 +159,8 @@ def dynamics(power: Frames) -> Vector:
 def log_flatness(power: Frames) -> Vector:
     """Natural logarithm of the spectral flatness of each frame (librosa.spectral_flatness)."""
     floored = np.maximum(power, _TINY)
-    flatness: Vector = np.log(floored).mean(axis=1) - np.log(floored.mean(axis=1))
+    mean = np.full(power.shape[1], 1 / power.shape[1], dtype=np.float32)
+    flatness: Vector = np.log(floored) @ mean - np.log(floored @ mean)
     return flatness
 
 
@@ -179,22 +191,28 @@ def _contrast_bands() -> tuple[tuple[int, int, int], ...]:
 
 
 @cache
-def _moments() -> Frames:
-    """Powers 0, 1, 2 of the frequency in kHz (so that float32 keeps the digits), [1025, 3]."""
-    return np.stack([(frequencies() / 1000) ** n for n in range(3)], axis=1, dtype=np.float32)
+def _shape_bank() -> Frames:
+    """Sums over the bins as one product: three moments, then the blocks of the roll-off.
+
+    The moments are powers of the frequency in kHz, so that float32 keeps the digits.
+    """
+    moments = [(frequencies() / 1000) ** n for n in range(3)]
+    blocks = np.repeat(np.eye(BINS // _ROLLOFF_BLOCK), _ROLLOFF_BLOCK, axis=0)
+    return np.concatenate((np.stack(moments, axis=1), blocks), axis=1, dtype=np.float32)
 
 
 @cache
-def _share_bands() -> Frames:
+def _energy_bank() -> Frames:
+    """Sums over the bins as one product: all of them, then the ranges of the shares."""
     hz = frequencies()[:, None]
-    low, high = np.array(_SHARES_HZ).T
+    low, high = np.array([(0.0, np.inf), *_SHARES_HZ]).T
     return np.asarray((hz >= low) & (hz < high), dtype=np.float32)
 
 
-def _rolloff(magnitude: Frames) -> Vector:
+def _rolloff(magnitude: Frames, block_sums: Frames) -> Vector:
     """Frequency in Hz below which 85 % of the magnitude lie (librosa.spectral_rolloff)."""
     blocks = magnitude.reshape(len(magnitude), -1, _ROLLOFF_BLOCK)
-    reached = np.cumsum(blocks.sum(axis=2), axis=1)
+    reached = np.cumsum(block_sums, axis=1)
     wanted = _ROLLOFF * reached[:, -1]
     block = np.minimum(np.sum(reached < wanted[:, None], axis=1), blocks.shape[1] - 1)
     frame = np.arange(len(magnitude))
@@ -209,7 +227,8 @@ def _flux(magnitude: Frames, power: Frames) -> Vector:
     """Distance between each spectrum and the next, both of length 1; one 0 for one frame."""
     if len(magnitude) == 1:
         return np.zeros(1, dtype=np.float32)
-    length = np.sqrt(np.maximum(power.sum(axis=1), _TINY))
+    energy = power @ np.ones(power.shape[1], dtype=np.float32)
+    length = np.sqrt(np.maximum(energy, _TINY))
     product = np.einsum("tb,tb->t", magnitude[1:], magnitude[:-1])
     cosine = product / (length[1:] * length[:-1])
     flux: Vector = np.sqrt(np.maximum(2 - 2 * cosine, 0))

@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from core.analysis.banks import mel_bank
 from core.analysis.segments import FRAME, HOP, RATE
-from core.analysis.spectral import power_spectrum
+from core.analysis.spectral import spectra
 from tests.audio import synthesise
 
 Samples = NDArray[np.float32]
@@ -45,9 +44,9 @@ def music(count: int = SEGMENT, style: str = "techno", seed: int = 1) -> Samples
 
 def power(samples: Samples) -> NDArray[np.float32]:
     """Power spectrum [t, 1025]."""
-    return power_spectrum(samples)
+    return spectra(samples)[0]
 
 
 def mel(samples: Samples) -> NDArray[np.float32]:
     """Mel power [t, 128]."""
-    return power_spectrum(samples) @ mel_bank()
+    return spectra(samples)[1]
