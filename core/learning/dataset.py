@@ -151,14 +151,7 @@ def _files(genre: Path) -> list[Path]:
 
 
 def _artists_from_csv(table: Path, root: Path, files: Sequence[Path]) -> dict[Path, str]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as lines:
-            rows = list(csv.DictReader(lines))
-            named = {row["file"]: row["artist"].strip() for row in rows if row["artist"]}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
-        raise TrainingError(
-            "the artists cannot be read", str(table), "give a CSV with the columns file and artist"
-        ) from error
+    named = _named(table)
     once = Counter(path.name for path in files)
     artists = {}
     for path in files:
@@ -168,6 +161,19 @@ def _artists_from_csv(table: Path, root: Path, files: Sequence[Path]) -> dict[Pa
         if artist:
             artists[path] = f"artist:{artist.casefold()}"
     return artists
+
+
+def _named(table: Path) -> dict[str, str]:
+    """Read file → artist from the CSV *table*; raises TrainingError."""
+    remedy = "give a CSV with the columns file and artist"
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.DictReader(lines)
+            if not {"file", "artist"} <= set(rows.fieldnames or ()):
+                raise TrainingError("the artists' columns are missing", str(table), remedy)
+            return {row["file"]: (row["artist"] or "").strip() for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainingError("the artists cannot be read", str(table), remedy) from error
 
 
 def _artists_from_tags(files: Sequence[Path]) -> dict[Path, str]:

@@ -20,7 +20,7 @@ from scipy.special import log_softmax
 from core.learning import networks
 from core.learning.dataset import Track, apart, split_groups
 
-__all__ = ["Ensemble", "Recipe", "Studio", "no_check"]
+__all__ = ["Ensemble", "Recipe", "Studio", "curves", "no_check", "regress"]
 
 Check = Callable[[], None]  # called between epochs; raises to stop the training
 
@@ -96,7 +96,7 @@ class Studio:
 
     def train(self, tracks: Sequence[Track], check: Check = no_check) -> Ensemble:
         """Train an ensemble on *tracks*; each transformer holds out other artists."""
-        knots = _knots(tracks)
+        knots = curves(tracks)
         rows = self._rows(tracks, knots, copies=True)
         models = [
             networks.member(self._transformer(tracks, knots, number, check), knots)
@@ -111,12 +111,13 @@ class Studio:
         self, tracks: Sequence[Track], knots: networks.Knots, number: int, check: Check
     ) -> keras.Model:
         """Fit transformer *number*: AdamW, a falling rate, stopped by held-out artists."""
-        held = split_groups(tracks, folds=HELD_OUT, seed=self.recipe.seed) == number % HELD_OUT
-        fitted, judged = apart(tracks, held)
+        parts = min(HELD_OUT, len({track.group for track in tracks}))
+        fold = split_groups(tracks, folds=parts, seed=self.recipe.seed)
+        fitted, judged = apart(tracks, fold == number % parts)
         train = self._rows(fitted, knots, copies=True)
         valid = self._rows(judged, knots, copies=False)
         seed = self.recipe.seed * 1000 + number
-        self._restart(seed)
+        self._restart(seed, self._regressed(train))
         self._model.fit(
             Epochs(train, self.recipe, seed),
             epochs=self.recipe.epochs,
@@ -129,9 +130,13 @@ class Studio:
         network.set_weights(self._model.get_weights())
         return network
 
-    def _restart(self, seed: int) -> None:
-        """Give the compiled model the weights and random state of a new one."""
+    def _restart(self, seed: int, plain: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
+        """Give the compiled model the state of a new one that says what *plain* says.
+
+        It then learns only what the plain member cannot, which on few artists is little.
+        """
         fresh = networks.transformer(self.shape, seed=seed)
+        networks.begin_plain(fresh, *plain)
         for mine, new in zip(self._model.variables, fresh.variables, strict=True):
             mine.assign(new)
         for state in self._model.optimizer.variables:
@@ -140,9 +145,12 @@ class Studio:
 
     def _linear(self, rows: Rows) -> keras.Model:
         """Fit the plain member on the same squashed rows."""
+        return networks.linear(*self._regressed(rows))
+
+    def _regressed(self, rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         weight = rows.row_weight * _class_weight(rows)[rows.genre[rows.track]]
         strength = 1 / (self.recipe.linear_c * len(rows.genre))
-        return networks.linear(*regress(rows.features, _one_hot(rows), weight, strength))
+        return regress(rows.features, _one_hot(rows), weight, strength)
 
     def _rows(self, tracks: Sequence[Track], knots: networks.Knots, *, copies: bool) -> Rows:
         parts = [np.concatenate([t.features, *(t.copies if copies else ())]) for t in tracks]
@@ -201,7 +209,8 @@ def _mixed(
 
 def _one_hot(rows: Rows) -> NDArray[np.float32]:
     """[R, G]."""
-    return np.eye(rows.genres, dtype=np.float32)[rows.genre[rows.track]]
+    of_genre: NDArray[np.float32] = np.eye(rows.genres, dtype=np.float32)
+    return of_genre[rows.genre[rows.track]]
 
 
 def _class_weight(rows: Rows) -> NDArray[np.float64]:
@@ -211,7 +220,7 @@ def _class_weight(rows: Rows) -> NDArray[np.float64]:
     return balanced
 
 
-def _knots(tracks: Sequence[Track]) -> networks.Knots:
+def curves(tracks: Sequence[Track]) -> networks.Knots:
     """Fit the squashing on the originals of *tracks*, every track counting the same."""
     weight = np.repeat([1 / len(t.features) for t in tracks], [len(t.features) for t in tracks])
     return networks.fit_knots(np.concatenate([t.features for t in tracks]), weight)

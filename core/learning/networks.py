@@ -25,6 +25,7 @@ import tensorflow as tf
 __all__ = [
     "Knots",
     "Shape",
+    "begin_plain",
     "fit_knots",
     "linear",
     "member",
@@ -187,7 +188,10 @@ def _head(hidden: keras.KerasTensor, shape: Shape) -> keras.KerasTensor:
 
 
 def transformer(shape: Shape, *, seed: int) -> keras.Model:
-    """Build the segment transformer: squashed features (N, F) to logits (N, G)."""
+    """Build the segment transformer: squashed features (N, F) to logits (N, G).
+
+    Beside the deep path runs a plain one, straight from the features.
+    """
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     features = keras.Input((sum(shape.groups),), name="features")
@@ -197,8 +201,18 @@ def transformer(shape: Shape, *, seed: int) -> keras.Model:
     for _ in range(shape.blocks):
         tokens = _block(tokens, shape)
     hidden = layers.LayerNormalization()(tokens[:, 0])  # (N, D), the class token
-    logits = layers.Dense(shape.genres, name="logits")(_head(hidden, shape))  # (N, G)
-    return keras.Model(features, logits, name="transformer")
+    deep = layers.Dense(shape.genres, name="deep")(_head(hidden, shape))  # (N, G)
+    plain = layers.Dense(shape.genres, name="plain")(disturbed)  # (N, G)
+    return keras.Model(features, layers.Add(name="logits")([plain, deep]), name="transformer")
+
+
+def begin_plain(
+    model: keras.Model, weights: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]]
+) -> None:
+    """Let the transformer *model* start as softmax regression: its deep part says nothing yet."""
+    model.get_layer("plain").set_weights([weights, bias])
+    deep = model.get_layer("deep")
+    deep.set_weights([np.zeros_like(values) for values in deep.get_weights()])
 
 
 def linear(weights: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]]) -> keras.Model:

@@ -1,0 +1,187 @@
+"""The night: what people said and replay in, promoted or refused or skipped out."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import registry
+from core.errors import TrainingError
+from core.learning.dataset import Track, from_labels, from_replay
+from core.learning.export import Paper, write_model
+from core.learning.fitting import Recipe, no_check
+from core.learning.gate import Outcome
+from core.learning.limits import bounded, step_difference
+from core.learning.nightly import Night, Request, learnable, merged, night
+from core.learning.train import train
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Said:
+    """A label as the library gives it."""
+
+    fingerprint: str
+    genre: str
+    group: str
+    features: np.ndarray
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Report to nobody."""
+
+
+def said(tracks: Sequence[Track], genre: str | None = None) -> list[Said]:
+    """Return the user's word on *tracks*: their genre, or *genre*."""
+    return [
+        Said(
+            fingerprint=track.fingerprint[:16] + "f" * 16,
+            genre=genre or track.genre,
+            group=f"user {track.group}",
+            features=track.features,
+        )
+        for track in tracks
+    ]
+
+
+@pytest.fixture(scope="module")
+def champion(some_tracks: tuple[Track, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A champion trained quickly."""
+    recipe = Recipe(epochs=2, members=1, folds=3)
+    trained = train(some_tracks, recipe, silent, no_check)
+    paper = Paper(version="base", created="2026-01-01", provenance="old songs", licence="none")
+    return write_model(trained, paper, tmp_path_factory.mktemp("models"))
+
+
+def spend(champion: Path, labels: Sequence[Said], version: str, *, force: bool = False) -> Night:
+    """Spend a short night."""
+    request = Request(
+        champion=champion,
+        out=champion.parent,
+        version=version,
+        created="2026-01-02",
+        epochs=2,
+        members=1,
+        force=force,
+    )
+    return night(request, labels, silent, no_check)
+
+
+def test_nothing_said_is_skipped(champion: Path) -> None:
+    """No label, no training."""
+    outcome = spend(champion, [], "skipped")
+
+    assert outcome.outcome is Outcome.SKIPPED
+    assert not (champion.parent / "skipped").exists()
+
+
+def test_good_labels_make_a_challenger(champion: Path, some_tracks: tuple[Track, ...]) -> None:
+    """It is written with its evidence, whatever the gate says; its replay holds the labels."""
+    labels = said(some_tracks[::6])
+    outcome = spend(champion, labels, "night-1")
+
+    manifest = registry.load(champion.parent / "night-1")
+    assert outcome.outcome in (Outcome.PROMOTED, Outcome.REFUSED)
+    assert outcome.reason
+    assert outcome.metrics is not None
+    assert outcome.metrics["tracks"] == len(some_tracks) + len(labels)
+    assert outcome.metrics["labels"] == len(labels)
+    assert manifest.provenance.endswith("on top of: old songs")
+    assert sum(t.labelled for t in from_replay(manifest.folder).tracks) == len(labels)
+    again = spend(manifest.folder, labels, "night-2")
+    assert (again.outcome, again.reason) == (
+        Outcome.SKIPPED,
+        "the model in use knows all that was said",
+    )
+
+
+def test_poison_is_refused(champion: Path, some_tracks: tuple[Track, ...]) -> None:
+    """Labels that call all Jazz Metal and the reverse do not go live."""
+    swapped = {"Jazz": "Metal", "Metal": "Jazz", "Rock": "Rock"}
+    labels = [replace(label, genre=swapped[label.genre]) for label in said(some_tracks)]
+
+    outcome = spend(champion, labels, "poisoned")
+
+    assert outcome.outcome is Outcome.REFUSED
+
+
+def test_a_genre_needs_tracks_and_artists(artists: object) -> None:
+    """Eight tracks of three artists; until then it is left out, and said so."""
+    few = from_labels(said(artists(artists=2, each=8), "Chiptune")[:16], weight=2.0)  # type: ignore[operator]
+    many = from_labels(said(artists(artists=4, each=2), "Chiptune"), weight=2.0)  # type: ignore[operator]
+
+    assert learnable(few[:7], ("Jazz",)) == (
+        (),
+        ("Chiptune is not learned yet: 7 of 8 tracks, 1 of 3 artists",),
+    )
+    assert len(learnable(many, ("Jazz",))[0]) == len(many)
+
+
+def test_spelling_is_the_champions(artists: object) -> None:
+    """ "hip hop" and "Hip-Hop" are one genre."""
+    labels = from_labels(said(artists(), "hip hop"), weight=2.0)  # type: ignore[operator]
+
+    kept, _ = learnable(labels, ("Hip-Hop", "Jazz"))
+
+    assert {track.genre for track in kept} == {"Hip-Hop"}
+
+
+def test_a_word_replaces_the_replay(some_tracks: tuple[Track, ...]) -> None:
+    """Once, with the person's genre, and the artist's other tracks in the same group."""
+    word = replace(some_tracks[0], genre="Rock", group="user", labelled=True)
+
+    tracks = merged(some_tracks, [word])
+
+    assert len(tracks) == len(some_tracks)
+    assert [t.genre for t in tracks if t.fingerprint == word.fingerprint] == ["Rock"]
+    assert sum(t.group == "user" for t in tracks) == 4
+
+
+def test_a_label_taken_back_is_gone(some_tracks: tuple[Track, ...]) -> None:
+    """What a person once said comes from the library anew or not at all."""
+    old = [replace(track, labelled=True) for track in some_tracks[:10]]
+
+    assert len(merged([*old, *some_tracks[10:]], old[:3])) == len(some_tracks) - 7
+
+
+def test_a_champion_with_secrets_is_no_evidence(
+    champion: Path, some_tracks: tuple[Track, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was trained on a track without an out-of-fold word stops the night."""
+    manifest = registry.load(champion)
+    hiding = replace(manifest, fingerprints=manifest.fingerprints | {"e" * 32})
+    monkeypatch.setattr(registry, "load", lambda _folder: hiding)
+
+    with pytest.raises(TrainingError, match="trained on 1 of the tracks"):
+        spend(champion, said(some_tracks[:3]), "never")
+
+
+def stopped_by(check: Callable[[], None], within: float = 20.0) -> str:
+    """Poll *check* until it raises and return why."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        try:
+            check()
+        except TrainingError as error:
+            return error.what
+        time.sleep(0.05)
+    return "nothing stopped it"
+
+
+def test_time_is_bounded() -> None:
+    """The check raises soon after the time is up, with the reason."""
+    with bounded(seconds=0.0, memory_mb=1e9) as check:
+        assert stopped_by(check) == "it took longer than 0 minutes"
+
+
+def test_memory_is_bounded() -> None:
+    """One megabyte is less than any interpreter takes."""
+    with bounded(seconds=1e6, memory_mb=1.0) as check:
+        assert stopped_by(check) == "it took more than 1 MB of memory"
+
+
+def test_a_device_agrees_with_itself() -> None:
+    """The comparison that decides on a GPU, between the CPU and the CPU."""
+    assert step_difference("/CPU:0", "/CPU:0") == 0.0
