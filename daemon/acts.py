@@ -126,6 +126,9 @@ class Desk:
         said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via="review")
         with writing(self._db):
             feedback_log.record_feedback(self._db, said, now)
+        kept = hearings.hearing_of(self._db, row.fingerprint)
+        if kept is not None and kept.scores is not None:
+            self._remember_verdict(row, self._judge.verdict(kept, row), now)
         return Tagged(path=path, reason=f"remembered: not {genre}")
 
     def undo(self, path: str, now: datetime, *, dry_run: bool) -> Tagged:

@@ -126,9 +126,9 @@ def _classify(app: App, path: str) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Any]:
-    """Yield a function that shows a trainer's progress messages, on a terminal only."""
+    """Yield a function that shows a trainer's messages; bars on a terminal only."""
     if not sys.stderr.isatty():
-        yield lambda message: None
+        yield _say
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -137,6 +137,7 @@ def _bar() -> Iterator[Any]:
         tasks: dict[str, Any] = {}
 
         def show(message: dict[str, Any]) -> None:
+            _say(message)
             if message.get("event") == "progress":
                 stage = message["stage"]
                 if stage not in tasks:
@@ -144,3 +145,13 @@ def _bar() -> Iterator[Any]:
                 bar.update(tasks[stage], completed=message["done"], total=message["total"])
 
         yield show
+
+
+def _say(message: dict[str, Any]) -> None:
+    """Print what a trainer remarks: where artists come from, which files it left out."""
+    from daemon.show import readable
+
+    if message.get("event") == "note":
+        click.echo(message["text"], err=True)
+    elif message.get("event") == "left_out":
+        click.echo(f"left out {readable(message['path'])}: {message['reason']}", err=True)

@@ -20,7 +20,7 @@ from daemon import processes, training
 from daemon.app import App, set_up_logging
 from daemon.config import Config, expand
 from daemon.processes import Workers
-from daemon.schedule import start_schedule
+from daemon.schedule import missed_night, start_schedule
 from daemon.show import readable
 from daemon.state import locked
 from daemon.steps import Clock
@@ -71,6 +71,9 @@ def _watch(app: App, config: Config) -> None:
         report=_say,
     )
     schedule = start_schedule(config.training, supervisor.night)
+    last = runs.last_run(app.db)
+    if missed_night(config.training, _now(), last.ended_at if last else None):
+        supervisor.night()
     with _stopped_by_signals(supervisor):
         try:
             supervisor.run()

@@ -55,11 +55,6 @@ class Jobs:
     def __len__(self) -> int:
         return len(self._waiting) + self._workers.busy()
 
-    @property
-    def waiting(self) -> bool:
-        """Whether any job waits."""
-        return bool(self._waiting)
-
     def add(self, priority: int, prepare: Callable[[], Job | None]) -> None:
         """Queue a job; *prepare* makes it when its turn comes, None if it is moot by then."""
         heapq.heappush(self._waiting, _Waiting(priority, next(self._numbers), prepare))

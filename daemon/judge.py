@@ -72,7 +72,8 @@ class Judge:
         """Return what model and memory say of the track."""
         verdict = self._by_model(hearing)
         evidence = memory.recall(self._db, _whose(hearing.fingerprint, row))
-        return self._spelled(memory.blend(verdict, evidence))
+        rejected = memory.rejected_genres(self._db, hearing.fingerprint)
+        return self._spelled(memory.without(memory.blend(verdict, evidence), rejected))
 
     def segments(self, hearing: HearingRow) -> tuple[SegmentView, ...]:
         """Return what the model says of each segment."""

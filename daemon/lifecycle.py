@@ -23,6 +23,7 @@ __all__ = [
     "Instruction",
     "Lifecycle",
     "Note",
+    "Outdated",
     "Probe",
     "Probed",
     "Rest",
@@ -88,6 +89,13 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """A file that we tagged was judged by another model, and the user wants that to count."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """The tag write was committed."""
 
@@ -102,7 +110,7 @@ class Trouble:
     reason: str
 
 
-Event = Changed | Vanished | Still | Probed | Heard | Written | Trouble
+Event = Changed | Vanished | Still | Probed | Heard | Outdated | Written | Trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +296,10 @@ def _after_reading(event: Probed) -> Step:
     return _Place(stage=Stage.HEARING), [save, Hear(path=event.path, judge=True)]
 
 
+def _hear_again(place: _Place, event: Event) -> Step:
+    return _Place(stage=Stage.HEARING), [Hear(path=event.path, judge=True)]
+
+
 def _on_heard(place: _Place, event: Event) -> Step:
     assert isinstance(event, Heard)  # noqa: S101
     if place.dirty:
@@ -315,6 +327,7 @@ def _on_trouble(place: _Place, event: Event) -> Step:
 TABLE: Mapping[tuple[Stage, type[Event]], Handler] = {
     (Stage.RESTING, Changed): _arm,
     (Stage.RESTING, Heard): _on_heard,  # judged anew: another model, or a word on its album
+    (Stage.RESTING, Outdated): _hear_again,
     (Stage.SETTLING, Changed): _arm,
     (Stage.SETTLING, Still): _probe,
     (Stage.SETTLING, Vanished): _forget,

@@ -36,12 +36,14 @@ class Rescoring:
         jobs: Jobs,
         config: Config,
         judge_again: Callable[[str, HearingRow], None],
+        hear_again: Callable[[str], None],
     ) -> None:
         self._db = db
         self._judge = judge
         self._jobs = jobs
         self._config = config
         self._judge_again = judge_again
+        self._hear_again = hear_again
         self._done_for: str | None = None
 
     def check(self) -> None:
@@ -50,10 +52,19 @@ class Rescoring:
         if version == self._done_for:
             return
         stale = hearings.stale_unsure(self._db, version, AT_ONCE)
-        if not stale:
-            self._done_for = version
         for path, fingerprint in stale:
             self._queue(path, fingerprint)
+        if not stale and not self._propagate(version):
+            self._done_for = version
+
+    def _propagate(self, version: str) -> bool:
+        """Where the user switched it on, let the new model also change what we wrote."""
+        if self._config.policy.propagate != "auto":
+            return False
+        stale = hearings.stale_tagged(self._db, version, AT_ONCE)
+        for path, _ in stale:
+            self._hear_again(path)
+        return bool(stale)
 
     def _queue(self, path: str, fingerprint: str) -> None:
         self._jobs.add(BACKLOG, lambda: self._job(path, fingerprint))

@@ -1,15 +1,15 @@
 """When the night is: APScheduler with one cron job, and its missed nights made up for."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from core.library.codec import time_text
+from core.library.codec import as_time, time_text
 from daemon.config import Training
 
-__all__ = ["next_night", "start_schedule"]
+__all__ = ["missed_night", "next_night", "start_schedule"]
 
 
 def start_schedule(training: Training, night: Callable[[], None]) -> BackgroundScheduler:
@@ -29,6 +29,21 @@ def start_schedule(training: Training, night: Callable[[], None]) -> BackgroundS
         scheduler.add_job(night, _trigger(training), id="night")
     scheduler.start()
     return scheduler
+
+
+def missed_night(training: Training, now: datetime, last_run: str | None) -> bool:
+    """Say whether the last night passed while we did not run, less than the grace ago.
+
+    *last_run* is when a training last ended. APScheduler makes up for what a sleeping
+    process missed, but not for what one that was not there did.
+    """
+    if not training.nightly:
+        return False
+    grace = timedelta(hours=training.grace_hours)
+    due = _trigger(training).get_next_fire_time(None, now - grace)
+    if due is None or due > now:
+        return False
+    return last_run is None or as_time(last_run) < due
 
 
 def next_night(training: Training, now: datetime) -> str | None:

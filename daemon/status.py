@@ -79,7 +79,7 @@ def collect(
         model=model,
         last_training=_last_training(db),
         next_training=next_night(config.training, now) if config.training.nightly else None,
-        trouble=tuple(filter(None, (model_trouble, runs.get_setting(db, "config_error")))),
+        trouble=_trouble(db, model_trouble),
     )
 
 
@@ -123,6 +123,11 @@ def _model(models: registry.Registry) -> tuple[dict[str, Any], str | None]:
     metrics = manifest.metrics
     shown = {key: metrics.get(key) for key in ("accuracy", "low", "high", "n", "protocol")}
     return {"version": manifest.version, **shown, "provenance": manifest.provenance}, None
+
+
+def _trouble(db: Database, model_trouble: str | None) -> tuple[str, ...]:
+    found = [model_trouble, runs.get_setting(db, "config_error")]
+    return tuple(filter(None, [*found, *(runs.get_setting(db, "watch_trouble") or [])]))
 
 
 def _last_training(db: Database) -> dict[str, Any] | None:

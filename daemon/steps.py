@@ -14,6 +14,8 @@ from sqlite_utils import Database
 
 from core.decision.feedback import Origin
 from core.decision.identity import Met
+from core.decision.policy import Action, Decision
+from core.decision.verdict import Verdict
 from core.errors import GenrewatchError, WriteRefused
 from core.library import files, hearings, writes
 from core.library.files import FileRow
@@ -22,6 +24,7 @@ from core.library.schema import writing
 from core.stamp import Stamp
 from core.tags import WriteResult, journal
 from core.tags.journal import Writer
+from core.taxonomy import fold, fold_all
 from daemon import lifecycle, meeting, processes
 from daemon.config import Config
 from daemon.jobs import BACKLOG, NEW, Job, Jobs
@@ -271,6 +274,10 @@ class Steps:
         else:
             self._handle(lifecycle.Heard(path=path, decision=None))
 
+    def hear_again(self, path: str) -> None:
+        """Listen anew to a file that we tagged under another model."""
+        self._handle(lifecycle.Outdated(path=path))
+
     def judge_again(self, path: str, kept: HearingRow) -> None:
         """Judge a file at rest by a hearing under another model."""
         row = files.file_at(self._db, path)
@@ -295,7 +302,16 @@ class Steps:
         hearings.save_verdict(self._db, verdict_row(kept.fingerprint, verdict), self._clock.now())
         at_hand = self._at_hand.get(row.path, _AtHand())
         decision = self._judge.decide(verdict, row, unwritable=at_hand.unwritable)
+        if row.state == "tagged":
+            self._handle(lifecycle.Heard(path=row.path, decision=self._change(verdict, row)))
+            return
         self._handle(lifecycle.Heard(path=row.path, decision=decision))
+
+    def _change(self, verdict: Verdict, row: FileRow) -> Decision | None:
+        """Return the change that propagation makes to what we wrote, None where it stays."""
+        decision = self._judge.decide(verdict, row, asked=True)
+        differs = decision.genre is not None and fold(decision.genre) not in fold_all(row.genres)
+        return decision if decision.action is Action.WRITE and differs else None
 
     # writing -----------------------------------------------------------------------------
 

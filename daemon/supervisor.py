@@ -76,7 +76,9 @@ class Supervisor:
         self._steps = Steps(
             db, config, judge, self._scan, self._jobs, writer=writer, clock=clock, report=report
         )
-        self._rescoring = Rescoring(db, judge, self._jobs, config, self._steps.judge_again)
+        self._rescoring = Rescoring(
+            db, judge, self._jobs, config, self._steps.judge_again, self._steps.hear_again
+        )
         self._rescan_due = 0.0
         self._data_version = -1
         self._paused = False
@@ -136,15 +138,17 @@ class Supervisor:
         if version != self._data_version:
             self._data_version = version
             self._paused = bool(runs.get_setting(self._db, "paused"))
-        if not self._paused and not self._jobs.waiting:
+        if not self._paused and not len(self._jobs):
             self._rescoring.check()
 
     def _watch(self, watcher: Watcher) -> None:
+        blind = []
         for folder in self._scan.folders:
             try:
                 watcher.add(folder)
             except OSError as error:
-                log.warning("no events, only rescans", folder=folder, error=str(error))
+                blind.append(f"{folder} gives no events ({error}); rescans only, see doctor")
+        runs.set_setting(self._db, "watch_trouble", blind)
 
     def _rescan(self) -> None:
         for finding in self._scan.all():

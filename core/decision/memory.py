@@ -16,7 +16,7 @@ from core.library import feedback_log
 from core.library.feedback_log import FeedbackRow
 from core.taxonomy import fold
 
-__all__ = ["Evidence", "Whose", "blend", "recall", "rejected_genres"]
+__all__ = ["Evidence", "Whose", "blend", "recall", "rejected_genres", "without"]
 
 KAPPA = 0.8  # how many files of the model's word a person's word weighs against
 VARIOUS = frozenset(fold(name) for name in ("Various Artists", "Various", "VA", "V.A."))
@@ -74,6 +74,15 @@ def blend(verdict: Verdict, evidence: Evidence) -> Verdict:
         if counts and verdict.genres:
             return _like(verdict, _shrunk(verdict.genres, counts), f"{name} and model")
     return verdict
+
+
+def without(verdict: Verdict, rejected: frozenset[str]) -> Verdict:
+    """Return *verdict* without the folded genres that a person refused for this track.
+
+    What is left keeps its confidence: to be told what it is not makes us no surer.
+    """
+    kept = tuple(item for item in verdict.genres if fold(item.genre) not in rejected)
+    return _like(verdict, kept, verdict.evidence) if kept else verdict
 
 
 def _shrunk(

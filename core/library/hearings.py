@@ -25,6 +25,7 @@ __all__ = [
     "labels",
     "save_hearing",
     "save_verdict",
+    "stale_tagged",
     "stale_unsure",
     "verdict_of",
 ]
@@ -149,18 +150,27 @@ def verdict_of(db: Database, fingerprint: str | None) -> VerdictRow | None:
 
 def stale_unsure(db: Database, model_version: str, limit: int) -> list[tuple[str, str]]:
     """Return (path, fingerprint) of not-sure files whose verdict is of another model."""
+    return _stale(db, "not_sure", model_version, limit)
+
+
+def stale_tagged(db: Database, model_version: str, limit: int) -> list[tuple[str, str]]:
+    """Return (path, fingerprint) of files tagged by us whose verdict is of another model."""
+    return _stale(db, "tagged", model_version, limit)
+
+
+def _stale(db: Database, state: str, model_version: str, limit: int) -> list[tuple[str, str]]:
     rows = db.execute(
         """
         select files.path, files.fingerprint
         from files
         join verdicts using (fingerprint)
-        where files.state = 'not_sure'
+        where files.state = ?
             and files.gone_at is null
             and files.hands_off = 0
             and verdicts.model_version != ?
         limit ?
         """,
-        [model_version, limit],
+        [state, model_version, limit],
     )
     return [(path_text(path), fingerprint) for path, fingerprint in rows]
 

@@ -4,6 +4,7 @@ SQLite in WAL mode with STRICT tables and foreign keys; migrations run in order 
 remembered by sqlite-utils. A database from a newer program is refused, never touched.
 """
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,12 +69,24 @@ def _prepared(db: Database, path: Path) -> Database:
             "the record was made by a newer genrewatch", str(path), "update the program"
         )
     if found < SCHEMA_VERSION:
-        db.execute("pragma journal_mode = wal")
-        migrations.apply(db)
-        db.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        _bring_up(db, path)
     db.execute("pragma synchronous = full")  # a committed journal row must survive a power cut
     db.execute("pragma fullfsync = on")  # and on macOS, fsync alone does not reach the disk
     return db
+
+
+def _bring_up(db: Database, path: Path) -> None:
+    """Make the tables, one process at a time.
+
+    The change to WAL fails at once, whatever the timeout, while another process looks in: so
+    whoever opens a new record together with us waits at a lock of its own.
+    """
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if db.execute("pragma user_version").fetchone()[0] < SCHEMA_VERSION:
+            db.execute("pragma journal_mode = wal")
+            migrations.apply(db)
+            db.execute(f"pragma user_version = {SCHEMA_VERSION}")
 
 
 FIRST = (

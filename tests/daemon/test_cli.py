@@ -1,0 +1,205 @@
+"""The commands as a person meets them: help, exit codes, one JSON document."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from core.library import feedback_log, files, runs
+from core.library.feedback_log import FeedbackRow
+from core.library.schema import open_library
+from daemon.cli import SECTIONS, cli, main
+from tests.factories import NOON, file_row
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
+    found = {}
+    for name, command in group.commands.items():
+        found[f"{prefix}{name}"] = command
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{prefix}{name} ")
+    return found
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def run(state: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["--state-dir", str(state), *arguments])
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_says_what_it_does(name: str) -> None:
+    """A verb phrase, no stop."""
+    command = commands()[name]
+
+    assert command.help
+    assert command.help[0].islower()
+    assert not command.help.endswith(".")
+
+
+def test_every_command_is_listed_once_and_in_the_readme() -> None:
+    """Help and README show the same program."""
+    listed = [name for names in SECTIONS.values() for name in names]
+    readme = (ROOT / "README.md").read_text("utf-8")
+
+    assert sorted(listed) == sorted(cli.commands)
+    for name in listed:
+        assert re.search(rf"`genrewatch {name}|genrewatch {name}\b", readme), name
+
+
+def test_help_is_instant_and_imports_nothing_heavy() -> None:
+    """A worker imports the same file."""
+    code = "import sys, daemon.cli; print([m for m in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+
+    for name in ("numpy", "sqlite_utils", "flask", "av", "mutagen", "structlog", "tensorflow"):
+        assert f"'{name}'" not in loaded
+
+
+def test_status_tells_the_truth_without_a_daemon(state: Path) -> None:
+    """The document is printed all the same, and the exit code is 3."""
+    result = run(state, "status", "--json")
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert document["running"] is False
+    for key in ("pending", "tagged", "not_sure", "left", "feedback", "feedback_since_training"):
+        assert document[key] == 0
+    assert document["failed"] == []
+    assert document["review"] == []
+    assert set(document["model"]) >= {"version", "accuracy", "n", "protocol"}
+    assert document["next_training"].endswith("Z")
+
+
+def test_status_for_a_person_is_words(state: Path) -> None:
+    """It says how to start."""
+    result = run(state, "status")
+
+    assert result.exit_code == 3
+    assert "not running; start it with: genrewatch run" in result.stdout
+
+
+def test_status_lists_what_failed_and_what_waits(state: Path) -> None:
+    """Odd bytes of a name travel as surrogates."""
+    db = open_library(state / "library.db")
+    path = "/m/\udcff\n.mp3"
+    failed = file_row(path, fingerprint=None, state="failed", reason="torn; get it again")
+    files.save_file(db, failed, NOON)
+    db.close()
+
+    document = json.loads(run(state, "status", "--json").stdout)
+
+    assert document["failed"] == [{"path": path, "reason": "torn; get it again"}]
+    assert "Failed: /m/\\xff\\n.mp3: torn" in run(state, "status").stdout
+
+
+def test_feedback_is_a_list_with_the_promised_keys(state: Path) -> None:
+    """Path, kind, old, new, at."""
+    db = open_library(state / "library.db")
+    said = FeedbackRow(
+        path="/m/a.mp3", fingerprint="f", kind="correction", old=("Rock",), new=("Jazz",), via="tag"
+    )
+    feedback_log.record_feedback(db, said, NOON)
+    db.close()
+
+    assert json.loads(run(state, "feedback", "--json").stdout) == [
+        {
+            "path": "/m/a.mp3",
+            "kind": "correction",
+            "old": ["Rock"],
+            "new": ["Jazz"],
+            "via": "tag",
+            "at": "2026-05-01T12:00:00.000Z",
+        }
+    ]
+
+
+def test_pause_and_resume_are_kept(state: Path) -> None:
+    """The daemon reads them from the record."""
+    run(state, "pause")
+    assert runs.get_setting(open_library(state / "library.db"), "paused") is True
+    run(state, "resume")
+    assert runs.get_setting(open_library(state / "library.db"), "paused") is False
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--nonsense"], ["nonsense"], ["undo", "--last", "0"], ["train"], ["completion", "tcsh"]],
+)
+def test_wrong_usage_exits_with_two(state: Path, arguments: list[str]) -> None:
+    """Told from a failure."""
+    assert run(state, *arguments).exit_code == 2
+
+
+def test_a_broken_configuration_exits_with_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key and the remedy are in the one sentence."""
+    config = tmp_path / "config.toml"
+    config.write_text("[watch]\nfolder = []\n")
+
+    with pytest.raises(SystemExit) as end:
+        main(["--config", str(config), "--state-dir", str(tmp_path / "s"), "status"])
+
+    assert end.value.code == 2
+    assert "did you mean watch.folders?" in capsys.readouterr().err
+
+
+def test_a_service_with_a_broken_configuration_ends_quietly_and_says_why(tmp_path: Path) -> None:
+    """Else launchd would start it again for ever."""
+    config = tmp_path / "config.toml"
+    config.write_text("[watch]\nfolder = []\n")
+    state = tmp_path / "state"
+
+    result = run(state, "--config", str(config), "run", "--service")
+
+    assert result.exit_code == 0
+    trouble = json.loads(run(state, "status", "--json").stdout)["trouble"]
+    assert "did you mean watch.folders?" in trouble[0]
+
+
+def test_config_prints_where_and_what(state: Path, tmp_path: Path) -> None:
+    """Defaults are the shipped file, to the letter."""
+    defaults = (ROOT / "config.toml").read_text("utf-8")
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[policy]\nthreshold = 0.7\n")
+
+    assert run(state, "config", "--defaults").stdout == defaults
+    assert run(state, "--config", str(mine), "config", "--path").stdout.strip() == str(mine)
+    assert "threshold = 0.7" in run(state, "--config", str(mine), "config").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script(state: Path, shell: str) -> None:
+    """For each shell people use."""
+    assert "_GENREWATCH_COMPLETE" in run(state, "completion", shell).stdout
+
+
+def test_nothing_to_undo_is_said(state: Path) -> None:
+    """And is no failure."""
+    result = run(state, "undo")
+
+    assert result.exit_code == 0
+    assert "Nothing to undo" in result.stdout
+
+
+def test_a_missing_file_is_named_with_its_reason(state: Path, tmp_path: Path) -> None:
+    """Exit code 1: some files failed."""
+    result = run(state, "classify", "--json", str(tmp_path / "no.mp3"))
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert document[0]["decision"] == "error"
+    assert document[0]["reason"]

@@ -1,0 +1,53 @@
+"""When the night is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.library.codec import as_time
+from daemon.config import Training
+from daemon.schedule import missed_night, next_night, start_schedule
+
+NOW = datetime.now(UTC)
+
+
+def at(moment: datetime, grace_hours: float = 12.0) -> Training:
+    return Training(at=f"{moment.astimezone():%H:%M}", grace_hours=grace_hours)
+
+
+def test_the_next_night_is_at_the_local_time() -> None:
+    """And within a day."""
+    training = at(NOW + timedelta(hours=3))
+
+    moment = as_time(next_night(training, NOW) or "")
+
+    assert timedelta(0) < moment - NOW <= timedelta(hours=25)
+    assert f"{moment.astimezone():%H:%M}" == training.at
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "last_run_hours_ago", "missed"),
+    [(3, None, True), (3, 5, True), (3, 1, False), (20, None, False)],
+)
+def test_a_night_that_we_were_not_there_for_is_made_up_for(
+    hours_ago: int, last_run_hours_ago: int | None, missed: bool
+) -> None:
+    """Within the grace, and only once."""
+    last = None
+    if last_run_hours_ago is not None:
+        last = (NOW - timedelta(hours=last_run_hours_ago)).isoformat()
+
+    assert missed_night(at(NOW - timedelta(hours=hours_ago)), NOW, last) is missed
+
+
+def test_a_sleeping_laptop_loses_no_night() -> None:
+    """Coalesced, with a grace of hours, set for all jobs."""
+    schedule = start_schedule(at(NOW + timedelta(hours=2), grace_hours=12), lambda: None)
+    try:
+        job = schedule.get_job("night")
+
+        assert job.coalesce is True
+        assert job.misfire_grace_time == 12 * 3600
+        assert job.max_instances == 1
+    finally:
+        schedule.shutdown(wait=True)
