@@ -34,6 +34,7 @@ _FORMATS = (
     "mp3,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,wav,w64,aiff,aac,ape,wv,tta,mpc,mpc8,asf,matroska,"
     "webm,dsf,iff,caf,au,amr,ac3,eac3,dts,shn,tak"
 )
+_INDEX_BYTES = str(16 << 20)  # where packets lie: five hours of MP3 (FFmpeg's 1 MB: 20 min)
 _PREROLL_S = 0.1  # decoders need some packets to settle: MP3's bit reservoir, Opus' 80 ms
 _JITTER_S = 0.01  # time stamps of some containers are whole milliseconds
 _OVERSHOOT_S = 0.05  # a seek that lands later than this missed its target
@@ -149,7 +150,7 @@ def _hearable(path: str, file: BinaryIO) -> Iterator["_Audio"]:
 def _demuxer(file: BinaryIO) -> Any:
     file.seek(0)
     av.logging.set_level(av.logging.PANIC)
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "", "indexmem": _INDEX_BYTES}
     return av.open(file, mode="r", container_options=options)
 
 
@@ -180,10 +181,17 @@ class _Audio:
     def scan(self) -> Scan:
         """Hash and measure all packets; afterwards the container knows where each one lies."""
         digest = xxhash.xxh3_128()
-        ticks = 0
-        for packet, data in self._packets():
-            digest.update(data)
+        ticks = count = 0
+        held: memoryview | None = None
+        for packet in self._packets():
+            if held is not None:
+                digest.update(held)
+            held = self._less_tag(packet)
             ticks += packet.duration or 0
+            count += 1
+        # The last packet of Monkey's Audio has no position, and a tag behind it in its bytes.
+        if held is not None and (count == 1 or self._kind != "ape"):
+            digest.update(held)
         duration_s = ticks * float(self._stream.time_base)
         if not ticks:
             remedy = "check whether it plays, or get it again"
@@ -200,23 +208,13 @@ class _Audio:
         except _CannotSeek:
             return self._decode_in_order(spans)
 
-    def _packets(self) -> Iterator[tuple[Any, memoryview]]:
-        """Each packet with its bytes, less what belongs to a tag behind the audio.
-
-        The last packet of Monkey's Audio has no position and a length that depends on the
-        tag behind it, so it is left out of the bytes (unless it is the only one).
-        """
-        held: tuple[Any, memoryview] | None = None
+    def _packets(self) -> Iterator[Any]:
         try:
             for packet in self._container.demux(self._stream):
-                if held:
-                    yield held
-                held = (packet, self._less_tag(packet)) if packet.size else None
+                if packet.size:
+                    yield packet
         except FFmpegError:
-            pass  # a damaged end: what came before it is judged by its length
-        if held:
-            only = self._kind != "ape"
-            yield held if only else (held[0], held[1][:0])
+            return  # a damaged end: what came before it is judged by its length
 
     def _less_tag(self, packet: Any) -> memoryview:
         data = memoryview(packet)
