@@ -6,10 +6,10 @@ what came of them into the next event.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from core.decision.feedback import Kind, Meaning, Origin
+from core.decision.feedback import Origin
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 
@@ -141,6 +141,7 @@ class Note:
 
     path: str
     met: Met
+    still_to_hear: bool = False  # its segments are wanted for training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +253,8 @@ def _on_probed_again(place: _Place, event: Event) -> Step:
         return _arm(place, event)
     if not _agree(place.first, event.met):
         return _on_probed(_Place(stage=Stage.PROBING), event)
-    note = Note(path=event.path, met=event.met)
+    hear = _is_still_to_hear(event)
+    note = Note(path=event.path, met=event.met, still_to_hear=hear)
     after, instructions = _after_word(event)
     return after, [note, *instructions]
 
@@ -263,27 +265,28 @@ def _agree(first: Met, second: Met) -> bool:
 
 def _after_word(event: Probed) -> Step:
     """A person spoke: their word stands, and the track becomes material for training."""
-    rest = Rest(path=event.path, state="left", reason=_reason_of_word(event.met.meaning, event))
-    if event.met.row.genres and not event.has_segments:
-        return _Place(stage=Stage.HEARING), [rest, Hear(path=event.path, judge=False)]
-    return None, [rest]
+    if _is_still_to_hear(event):
+        place = _Place(stage=Stage.HEARING, first=event.met)
+        return place, [Hear(path=event.path, judge=False)]
+    return None, [Rest(path=event.path, state="left", reason=event.met.word)]
 
 
-def _reason_of_word(meaning: Meaning, event: Probed) -> str:
-    if meaning.kind is Kind.REVERSION:
-        return "put back by another program; left alone until you name it"
-    if not event.met.row.genres:
-        return "you removed the genre"
-    return f"you named it {', '.join(event.met.row.genres)}"
+def _is_still_to_hear(event: Probed) -> bool:
+    return bool(event.met.row.genres) and not event.has_segments
 
 
 def _after_reading(event: Probed) -> Step:
     """Nobody spoke: record what was read, and listen where a verdict is wanted."""
-    met = event.met
+    met = _as_unfinished(event.met)
     save = Save(path=event.path, met=met)
-    unfinished = met.is_new or met.row.state in ("pending", "failed")
-    if met.row.hands_off or not unfinished:
+    if met.row.state != "pending":
         return None, [save]
+    if met.row.hands_off:
+        reason = "undone or put back; left alone until you name it again"
+        return None, [save, Rest(path=event.path, state="left", reason=reason)]
+    if met.meaning.origin is Origin.PERSON:
+        after, instructions = _after_word(event)
+        return after, [save, *instructions]
     if met.meaning.origin is Origin.OURS:
         reason = "a copy of a track that we tagged" if met.is_new else ""
         return None, [save, Rest(path=event.path, state="tagged", reason=reason)]
@@ -300,17 +303,30 @@ def _hear_again(place: _Place, event: Event) -> Step:
     return _Place(stage=Stage.HEARING), [Hear(path=event.path, judge=True)]
 
 
+def _as_unfinished(met: Met) -> Met:
+    """Let what was set aside as failed wait for its verdict again, should we die meanwhile."""
+    if met.row.state != "failed":
+        return met
+    return replace(met, row=replace(met.row, state="pending"))
+
+
 def _on_heard(place: _Place, event: Event) -> Step:
     assert isinstance(event, Heard)  # noqa: S101
     if place.dirty:
         return _arm(place, event)
     decision = event.decision
     if decision is None:
-        return None, []
+        return None, _rest_on_word(place, event)
     if decision.action is Action.WRITE and decision.genre is not None:
         return _Place(stage=Stage.WRITING), [Write(path=event.path, genre=decision.genre)]
     state = "not_sure" if decision.action is Action.NOT_SURE else "left"
     return None, [Rest(path=event.path, state=state, reason=decision.reason)]
+
+
+def _rest_on_word(place: _Place, event: Event) -> list[Instruction]:
+    if place.first is None:  # nobody waits for this any more
+        return []
+    return [Rest(path=event.path, state="left", reason=place.first.word)]
 
 
 def _on_written(place: _Place, event: Event) -> Step:
@@ -349,6 +365,7 @@ TABLE: Mapping[tuple[Stage, type[Event]], Handler] = {
     (Stage.WRITING, Changed): _remember_change,
     (Stage.WRITING, Written): _on_written,
     (Stage.WRITING, Trouble): _on_trouble,
+    (Stage.WRITING, Vanished): _forget,
 }
 
 

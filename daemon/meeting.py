@@ -49,9 +49,20 @@ def save(db: Database, met: Met, now: datetime) -> None:
         _save_row(db, met, met.row, now)
 
 
-def note(db: Database, met: Met, now: datetime, *, via: str) -> FileRow:
-    """Record what a person (or a restore) did to the tag, and return the row."""
-    row = replace(met.row, hands_off=met.meaning.kind is Kind.REVERSION)
+def note(
+    db: Database, met: Met, now: datetime, *, via: str, still_to_hear: bool = False
+) -> FileRow:
+    """Record what a person (or a restore) did to the tag, and return the row.
+
+    The row says all that must survive a crash right after: why the file is left, and that it
+    is *still_to_hear*, for training.
+    """
+    row = replace(
+        met.row,
+        hands_off=met.meaning.kind is Kind.REVERSION,
+        state="pending" if still_to_hear else "left",
+        reason=met.word,
+    )
     with writing(db):
         _save_row(db, met, row, now)
         if met.meaning.kind is not None:

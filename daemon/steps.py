@@ -96,6 +96,12 @@ class Steps:
         """Return when the next file falls due."""
         return self._settling.next_due()
 
+    def forget(self) -> None:
+        """Forget what is under way; writes that workers are at are recorded all the same."""
+        self._lifecycle = Lifecycle()
+        self._settling = Settling(self._config.watch.settle_seconds)
+        self._at_hand.clear()
+
     def is_writing(self) -> bool:
         """Say whether a tag write is under way."""
         return any(self._lifecycle.stage(path) is Stage.WRITING for path in self._at_hand)
@@ -160,8 +166,8 @@ class Steps:
                 self._queue(path, lambda: self._probing(path))
             case lifecycle.Save(met=met):
                 meeting.save(self._db, met, self._clock.now())
-            case lifecycle.Note(met=met):
-                self._note(met)
+            case lifecycle.Note(met=met, still_to_hear=still_to_hear):
+                self._note(met, still_to_hear)
             case lifecycle.Hear(path=path, judge=judge):
                 self._queue(path, lambda: self._hearing(path, judge))
             case lifecycle.Write(path=path, genre=genre):
@@ -194,8 +200,10 @@ class Steps:
         )
         self._report(path, f"{state.replace('_', ' ')}{': ' if reason else ''}{reason}")
 
-    def _note(self, met: Met) -> None:
-        row = meeting.note(self._db, met, self._clock.now(), via="retag")
+    def _note(self, met: Met, still_to_hear: bool) -> None:
+        row = meeting.note(
+            self._db, met, self._clock.now(), via="retag", still_to_hear=still_to_hear
+        )
         log.info("feedback", path=row.path, kind=met.meaning.kind, genres=row.genres)
         for other in files.unsure_of_artist(self._db, row.artist):
             self._judge_kept(other)

@@ -14,7 +14,7 @@ import structlog
 from sqlite_utils import Database
 
 from core import registry
-from core.errors import GenrewatchError
+from core.errors import GenrewatchError, ModelError
 from core.library import runs
 from core.stamp import Stamp
 from core.tags import journal
@@ -37,6 +37,7 @@ __all__ = ["Supervisor", "rules_of"]
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0  # how often the record is asked whether someone else has written
+AFTER_FAULT_S = 10.0  # a full disk or a damaged model is no better a moment later
 LEAVE_S = 10.0  # how long a write under way may take to end when we are stopped
 
 
@@ -104,10 +105,22 @@ class Supervisor:
             self._recover()
             self._watch(watcher)
             while not self._stopping:
-                self._once()
+                self._guarded(self._once)
         finally:
             watcher.stop()
             self._finish()
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Let no fault end the daemon: what was under way is forgotten and looked at anew.
+
+        Nothing is lost by that, since the record and the journal say where each file stood.
+        """
+        try:
+            act()
+        except Exception:
+            log.exception("a step failed; everything is looked at anew")
+            self._steps.forget()
+            self._rescan_due = self._clock.monotonic() + AFTER_FAULT_S
 
     def _once(self) -> None:
         self._take_messages(self._patience())
@@ -139,7 +152,10 @@ class Supervisor:
             self._data_version = version
             self._paused = bool(runs.get_setting(self._db, "paused"))
         if not self._paused and not len(self._jobs):
-            self._rescoring.check()
+            try:
+                self._rescoring.check()
+            except ModelError as error:  # status finds the same and tells it
+                log.info("no model to score with", reason=error.reason)
 
     def _watch(self, watcher: Watcher) -> None:
         blind = []
