@@ -7,7 +7,7 @@ other audio at the same path is a new track, whatever its tag says.
 
 from dataclasses import dataclass, replace
 
-from core.decision.feedback import LastKnown, Meaning, Origin, Seen, interpret
+from core.decision.feedback import Kind, LastKnown, Meaning, Origin, Seen, interpret
 from core.library.files import FileRow
 from core.library.writes import WriteRow
 from core.stamp import Stamp
@@ -48,6 +48,15 @@ class Met:
     is_new: bool = False  # nothing was known of this track at this path
     old_genres: tuple[str, ...] = ()  # what the feedback, if any, is about
 
+    @property
+    def word(self) -> str:
+        """Why the file is left as it is from now on, where someone spoke."""
+        if self.meaning.kind is Kind.REVERSION:
+            return "put back by another program; left alone until you name it"
+        if not self.row.genres:
+            return "you removed the genre"
+        return f"you named it {', '.join(self.row.genres)}"
+
 
 def meet(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> Met:
     """Return what the reading makes of what was known.
@@ -55,15 +64,24 @@ def meet(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> Met:
     *empty_values* count as no genre in a file as first seen only.
     """
     if known.at_path is not None and known.at_path.fingerprint == reading.fingerprint:
-        return _known_file(reading, known.at_path, known.last_write)
+        return _known_file(reading, known.at_path, known)
     if known.moved_from is not None:
-        moved = _known_file(reading, known.moved_from, known.last_write)
+        moved = _known_file(reading, known.moved_from, known)
         return replace(moved, moved_from=known.moved_from.path)
     return _new_file(reading, known, empty_values)
 
 
-def _known_file(reading: Reading, last: FileRow, write: WriteRow | None) -> Met:
-    meaning = interpret(
+def _known_file(reading: Reading, last: FileRow, known: Known) -> Met:
+    meaning = _meaning(reading, last, known)
+    row = _with_reading(last, reading, meaning.origin)
+    return Met(row=row, meaning=meaning, old_genres=last.genres)
+
+
+def _meaning(reading: Reading, last: FileRow, known: Known) -> Meaning:
+    if last.origin == Origin.NONE and _is_ours(reading.tag.genres, known):
+        return Meaning(origin=Origin.OURS)  # a backup made after our write was put back
+    write = known.last_write
+    return interpret(
         LastKnown(
             genres=last.genres,
             origin=Origin(last.origin),
@@ -73,8 +91,6 @@ def _known_file(reading: Reading, last: FileRow, write: WriteRow | None) -> Met:
         ),
         Seen(genres=reading.tag.genres, other=reading.tag.other, mtime_ns=reading.stamp.mtime_ns),
     )
-    row = _with_reading(last, reading, meaning.origin)
-    return Met(row=row, meaning=meaning, old_genres=last.genres)
 
 
 def _new_file(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> Met:
@@ -95,8 +111,12 @@ def _origin_at_first_sight(
 ) -> Origin:
     if not meaningful(genres, empty_values):
         return Origin.NONE
-    ours = {fold_all(written) for written in known.our_genres}
-    return Origin.OURS if fold_all(genres) in ours else Origin.ARRIVED
+    return Origin.OURS if _is_ours(genres, known) else Origin.ARRIVED
+
+
+def _is_ours(genres: tuple[str, ...], known: Known) -> bool:
+    """Say whether we ever wrote just these genres to a file of this track."""
+    return bool(genres) and fold_all(genres) in {fold_all(written) for written in known.our_genres}
 
 
 def _lay_there_unread(row: FileRow | None) -> bool:

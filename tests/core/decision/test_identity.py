@@ -126,3 +126,15 @@ def test_what_lay_there_before_stays_existing_until_read() -> None:
 
     assert first.row.existing
     assert not other.row.existing
+
+
+def test_our_genre_put_back_after_an_undo_is_no_label() -> None:
+    """Whoever restored the file said nothing; it stays hands-off."""
+    undone = file_row(state="left", hands_off=True)
+    known = Known(at_path=undone, our_genres=(("Rock",),))
+
+    met = meet(reading(tag("Rock")), known, EMPTY)
+
+    assert met.meaning.origin is Origin.OURS
+    assert not met.meaning.speaks
+    assert met.row.hands_off
