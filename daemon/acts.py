@@ -17,12 +17,13 @@ from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.decision.verdict import Verdict
-from core.errors import GenrewatchError, UntaggableFile, WriteRefused
+from core.errors import GenrewatchError, UntaggableFile, WorkerError, WriteRefused
 from core.library import feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
 from core.library.writes import WriteRow
+from core.stamp import Stamp
 from core.tags import journal
 from core.tags.journal import Job, Writer
 from daemon import meeting, processes
@@ -214,9 +215,15 @@ class Desk:
                 timeout=self._config.workers.timeout_seconds,
                 **processes.rewrite_options(job, self._config.tags),
             )
-        except BaseException as error:
-            reason = error.reason if isinstance(error, GenrewatchError) else "interrupted"
-            journal.abandon(self._db, job, reason, now)
+        except WorkerError:
+            self._recover_own(job, now)
+            raise
+        except GenrewatchError as error:
+            journal.abandon(self._db, job, error.reason, now)
+            raise
+        except KeyboardInterrupt:  # the worker is deaf to Ctrl-C and might end what it began
+            self._workers.close(kill=True)
+            self._recover_own(job, now)
             raise
         journal.commit(self._db, job, result, now, extra)
         return Tagged(path=row.path, old=result.old, new=result.new, written=True, reason=reason)
@@ -229,6 +236,8 @@ class Desk:
         A retag that nobody has noticed yet is feedback, here as in the daemon.
         """
         if writes.open_write_at(self._db, path):
+            self._recover(now)
+        if writes.open_write_at(self._db, path):
             raise WriteRefused("another write of this file is under way", None, "try again")
         probe: Probe = self._workers.call(
             processes.PROBE, path, timeout=self._config.workers.timeout_seconds
@@ -239,6 +248,38 @@ class Desk:
         if now is not None:
             self._take_in(met, probe.duration_s, now)
         return met.row, probe
+
+    def _recover(self, now: datetime | None) -> None:
+        """Close what commands left open that were killed; a dry run closes nothing."""
+        if now is None:
+            return
+        journal.recover(
+            self._db,
+            processes.is_alive,
+            self._genres_of,
+            now,
+            lambda write, row: meeting.say_by_write(self._db, write, row, now),
+        )
+
+    def _recover_own(self, job: Job, now: datetime) -> None:
+        row = writes.open_write_at(self._db, job.path)
+        if row is not None:
+            journal.resolve(
+                self._db,
+                row,
+                self._genres_of(job.path),
+                now,
+                lambda write, file: meeting.say_by_write(self._db, write, file, now),
+            )
+
+    def _genres_of(self, path: str) -> tuple[tuple[str, ...], Stamp] | None:
+        try:
+            probe: Probe = self._workers.call(
+                processes.PROBE, path, timeout=self._config.workers.timeout_seconds
+            )
+        except GenrewatchError:
+            return None
+        return probe.tag.genres, probe.stamp
 
     def _take_in(self, met: Met, duration_s: float, now: datetime) -> None:
         files.remember_track(self._db, met.row.fingerprint or "", duration_s, now)

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from core.decision.feedback import Kind, Origin
+from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Known, Met, Reading, meet
 from core.library import feedback_log, files, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
 from core.library.schema import writing
+from core.library.writes import WriteRow
 from core.taxonomy import fold
 
 if TYPE_CHECKING:
     from core.analysis import Probe
 
-__all__ = ["learn_spellings", "meet_probe", "note", "save", "word"]
+__all__ = ["learn_spellings", "meet_probe", "note", "save", "say_by_write", "word"]
 
 
 def meet_probe(
@@ -89,6 +90,17 @@ def word(
         album=row.album,
         compilation=row.compilation,
     )
+
+
+def say_by_write(db: Database, write: WriteRow, row: FileRow, now: datetime) -> None:
+    """Record the word of a person whose tag write was cut short just before it was recorded."""
+    if write.origin != Origin.PERSON or write.cause == "undo":
+        return
+    kind = kind_of_word(write.old, Origin(write.old_origin), write.new)
+    if kind is not None:
+        said = word(row, kind, old=write.old, new=write.new, via=write.cause)
+        feedback_log.record_feedback(db, said, now)
+    learn_spellings(db, write.new, now)
 
 
 def learn_spellings(db: Database, genres: tuple[str, ...], now: datetime) -> None:

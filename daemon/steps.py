@@ -16,7 +16,7 @@ from core.decision.feedback import Origin
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.decision.verdict import Verdict
-from core.errors import GenrewatchError, WriteRefused
+from core.errors import GenrewatchError, WorkerError, WriteRefused
 from core.library import files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
@@ -362,7 +362,30 @@ class Steps:
         self._report(job.path, f"tagged {', '.join(job.genres)}")
         self._handle(lifecycle.Written(path=job.path))
 
+    def _find_out(self, job: journal.Job, error: GenrewatchError) -> None:
+        """Look at the file to know whether a write was done whose worker did not answer."""
+
+        def close(found: tuple[tuple[str, ...], Stamp] | None) -> None:
+            row = writes.open_write_at(self._db, job.path)
+            if row is not None and journal.resolve(self._db, row, found, self._clock.now()):
+                self._handle(lifecycle.Written(path=job.path))
+            else:
+                self._trouble(job.path, error)
+
+        probing = Job(
+            call=processes.PROBE,
+            arguments=(job.path,),
+            seconds=self._config.workers.timeout_seconds,
+            done=lambda probe: close((probe.tag.genres, probe.stamp)),
+            failed=lambda _: close(None),
+            again=True,
+        )
+        self._jobs.add(NEW, lambda: probing)
+
     def _not_written(self, job: journal.Job, error: GenrewatchError) -> None:
+        if isinstance(error, WorkerError):  # it may have been done before the worker died
+            self._find_out(job, error)
+            return
         journal.abandon(self._db, job, error.reason, self._clock.now())
         entry = look(job.path)
         if not isinstance(error, WriteRefused) or entry is None:

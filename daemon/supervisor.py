@@ -19,7 +19,7 @@ from core.library import runs
 from core.stamp import Stamp
 from core.tags import journal
 from core.tags.journal import Writer
-from daemon import processes
+from daemon import meeting, processes
 from daemon.config import Config, expand
 from daemon.jobs import Jobs
 from daemon.judge import Judge
@@ -167,6 +167,7 @@ class Supervisor:
         runs.set_setting(self._db, "watch_trouble", blind)
 
     def _rescan(self) -> None:
+        self._recover()  # of commands that were killed
         for finding in self._scan.all():
             self._steps.take_in(finding)
         self._rescan_due = self._clock.monotonic() + self._config.watch.rescan_minutes * 60
@@ -177,7 +178,14 @@ class Supervisor:
 
     def _recover(self) -> None:
         """Finish or roll back what a crash left open, before anything is looked at."""
-        journal.recover(self._db, processes.is_alive, self._genres_of, self._clock.now())
+        now = self._clock.now()
+        journal.recover(
+            self._db,
+            processes.is_alive,
+            self._genres_of,
+            now,
+            lambda write, row: meeting.say_by_write(self._db, write, row, now),
+        )
 
     def _genres_of(self, path: str) -> tuple[tuple[str, ...], Stamp] | None:
         try:

@@ -22,7 +22,19 @@ from core.library.writes import WriteRow
 from core.stamp import Stamp
 from core.tags import WriteResult
 
-__all__ = ["Job", "Writer", "abandon", "begin", "begin_undo", "commit", "recover", "scratch_name"]
+__all__ = [
+    "Job",
+    "Writer",
+    "abandon",
+    "begin",
+    "begin_undo",
+    "commit",
+    "recover",
+    "resolve",
+    "scratch_name",
+]
+
+Extra = Callable[[WriteRow, FileRow], None]
 
 SCRATCH_MARK = ".genrewatch-"
 
@@ -156,33 +168,40 @@ def recover(
     alive: Callable[[Writer], bool],
     genres_of: Callable[[str], tuple[tuple[str, ...], Stamp] | None],
     now: datetime,
+    extra: Extra = lambda write, row: None,
 ) -> list[str]:
-    """Close the writes that dead writers left open, remove their copies, return the paths.
+    """Close the writes that dead writers left open, and return the paths.
 
-    *genres_of* reads a file's genres and stamp (None where it cannot): the write counts as
-    done when they are the ones asked for, else as never done, and the file is looked at anew.
+    *genres_of* reads a file's genres and stamp, None where it cannot. *extra* is done in the
+    transaction of a write that turns out to be done.
     """
     touched = []
     for row in writes.open_writes(db):
         if alive(Writer(pid=row.writer_pid, started=row.writer_started)):
             continue
-        with suppress(OSError):
-            Path(row.scratch).unlink(missing_ok=True)
-        _close_orphan(db, row, genres_of(row.path), now)
+        resolve(db, row, genres_of(row.path), now, extra)
         touched.append(row.path)
     return touched
 
 
-def _close_orphan(
+def resolve(
     db: Database,
     row: WriteRow,
     found: tuple[tuple[str, ...], Stamp] | None,
     now: datetime,
-) -> None:
+    extra: Extra = lambda write, row: None,
+) -> bool:
+    """Close a write whose worker did not live to answer, remove its copy, say if it was done.
+
+    It was when *found*, the file's genres and stamp now, are the ones asked for; else it
+    never was, and the file is looked at anew.
+    """
+    with suppress(OSError):
+        Path(row.scratch).unlink(missing_ok=True)
     if found is None or found[0] != row.new:
         with writing(db):
             writes.close_write(db, row.id, "failed", now, reason="stopped before it was done")
-        return
+        return False
     job = Job(
         write=row.id,
         path=row.path,
@@ -194,7 +213,9 @@ def _close_orphan(
         hands_off=row.undoes is not None,
     )
     stamp = found[1]
-    commit(db, job, WriteResult(old=row.old, new=row.new, before=stamp, after=stamp), now)
+    result = WriteResult(old=row.old, new=row.new, before=stamp, after=stamp)
+    commit(db, job, result, now, lambda file: extra(row, file))
+    return True
 
 
 def _as_written(row: FileRow, job: Job, result: WriteResult) -> FileRow:

@@ -214,7 +214,8 @@ def test_a_known_file_that_says_nothing_new_is_only_recorded() -> None:
 
 def test_hands_off_means_hands_off() -> None:
     """After an undo no rescan brings the genre back."""
-    met = Met(row=file_row(P, hands_off=True), meaning=Meaning(origin=Origin.NONE))
+    row = file_row(P, state="left", hands_off=True)
+    met = Met(row=row, meaning=Meaning(origin=Origin.NONE))
 
     assert at(Stage.PROBING).handle(probed(met)) == [Save(path=P, met=met)]
 
