@@ -84,7 +84,7 @@ def write_model(trained: Trained, paper: Paper, root: Path) -> Path:
 def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
     members = []
     weights = trained.ensemble.weights
-    for number, (model, weight) in enumerate(zip(trained.ensemble.models, weights, strict=True)):
+    for number, (model, weight) in enumerate(zip(trained.ensemble.models(), weights, strict=True)):
         name = f"member-{number}.tflite"
         _export(model, folder / name)
         members.append({"file": name, "weight": weight, "input": "segments", "kind": model.name})

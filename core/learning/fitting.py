@@ -6,8 +6,9 @@ since tracing it takes longer than training it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ from core.learning.dataset import Track, apart, split_groups
 
 __all__ = ["Ensemble", "Recipe", "Studio", "curves", "no_check", "regress"]
 
+Weights = list[NDArray[np.float32]]  # as Keras lists them
 Check = Callable[[], None]  # called between epochs; raises to stop the training
 
 HELD_OUT = 6  # a transformer is stopped by a sixth of the artists
@@ -68,15 +70,42 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ensemble:
-    """Trained members: Keras models from raw features [n, F] to logits [n, G]."""
+    """Trained members, transformers first, then the plain one; kept as bare weights."""
 
-    models: tuple[keras.Model, ...]
-    weights: tuple[float, ...]
+    shape: networks.Shape
+    knots: networks.Knots
+    transformers: tuple[Weights, ...]
+    plain: tuple[NDArray[np.float64], NDArray[np.float64]]  # weights [F, G], bias [G]
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """[members]: the plain member counts as much as all transformers together."""
+        return (*(1.0 for _ in self.transformers), float(max(1, len(self.transformers))))
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return raw logits [members, n, G] of raw *features* [n, F]."""
-        said = [np.asarray(model(features, training=False)) for model in self.models]
+        rows = networks.squashed(features, self.knots)
+        network = _blank(self.shape)
+        said = []
+        for weights in self.transformers:
+            network.set_weights(weights)
+            said.append(np.asarray(network(rows, training=False)))
+        said.append(rows @ self.plain[0] + self.plain[1])
         return np.asarray(np.stack(said), dtype=np.float32)
+
+    def models(self) -> Iterator[keras.Model]:
+        """Build each member as a Keras model from raw features [n, F] to logits [n, G]."""
+        for weights in self.transformers:
+            network = networks.transformer(self.shape, seed=0)
+            network.set_weights(weights)
+            yield networks.member(network, self.knots)
+        yield networks.member(networks.linear(*self.plain), self.knots)
+
+
+@cache
+def _blank(shape: networks.Shape) -> keras.Model:
+    """Build a transformer that lends its graph to any weights: building takes half a second."""
+    return networks.transformer(shape, seed=0)
 
 
 class Studio:
@@ -93,66 +122,73 @@ class Studio:
             jit_compile=False,  # compiling takes longer than the training of so small a net
         )
         self._model.optimizer.build(self._model.trainable_variables)
+        self._starts: dict[int, Weights] = {}
 
     def train(self, tracks: Sequence[Track], check: Check = no_check) -> Ensemble:
         """Train an ensemble on *tracks*; each transformer holds out other artists."""
         knots = curves(tracks)
-        rows = self._rows(tracks, knots, copies=True)
-        models = [
-            networks.member(self._transformer(tracks, knots, number, check), knots)
-            for number in range(self.recipe.members)
-        ]
-        models.append(networks.member(self._linear(rows), knots))
-        # the plain member counts as much as all transformers together
-        weights = (1.0,) * self.recipe.members + (float(max(1, self.recipe.members)),)
-        return Ensemble(models=tuple(models), weights=weights)
+        plain = self._regressed(self._rows(tracks, knots, copies=True))
+        numbers = range(self.recipe.members)
+        return Ensemble(
+            shape=self.shape,
+            knots=knots,
+            transformers=tuple(self._transformer(tracks, knots, n, check) for n in numbers),
+            plain=plain,
+        )
 
     def _transformer(
         self, tracks: Sequence[Track], knots: networks.Knots, number: int, check: Check
-    ) -> keras.Model:
+    ) -> Weights:
         """Fit transformer *number*: AdamW, a falling rate, stopped by held-out artists."""
-        parts = min(HELD_OUT, len({track.group for track in tracks}))
-        fold = split_groups(tracks, folds=parts, seed=self.recipe.seed)
-        fitted, judged = apart(tracks, fold == number % parts)
-        train = self._rows(fitted, knots, copies=True)
-        valid = self._rows(judged, knots, copies=False)
-        seed = self.recipe.seed * 1000 + number
-        self._restart(seed, self._regressed(train))
+        artists = len({track.group for track in tracks})
+        if artists > 1:
+            fold = split_groups(tracks, folds=min(HELD_OUT, artists), seed=self.recipe.seed)
+            fitted, judged = apart(tracks, fold == number % min(HELD_OUT, artists))
+            train, valid = self._rows(fitted, knots, copies=True), self._rows(judged, knots)
+            self._fit(train, valid, number, check)
+        else:  # nobody can be held out to stop it, so it stays as plain as it starts
+            self._restart(number, self._regressed(self._rows(tracks, knots, copies=True)))
+        return list(self._model.get_weights())
+
+    def _fit(self, train: Rows, valid: Rows, number: int, check: Check) -> None:
+        self._restart(number, self._regressed(train))
         self._model.fit(
-            Epochs(train, self.recipe, seed),
+            Epochs(train, self.recipe, self.recipe.seed * 1000 + number),
             epochs=self.recipe.epochs,
             validation_data=(valid.features, _one_hot(valid), valid.row_weight),
             validation_batch_size=4096,
             callbacks=_callbacks(self.recipe, check),
             verbose=0,
         )
-        network = networks.transformer(self.shape, seed=seed)
-        network.set_weights(self._model.get_weights())
-        return network
 
-    def _restart(self, seed: int, plain: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
+    def _restart(self, number: int, plain: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
         """Give the compiled model the state of a new one that says what *plain* says.
 
         It then learns only what the plain member cannot, which on few artists is little.
         """
-        fresh = networks.transformer(self.shape, seed=seed)
-        networks.begin_plain(fresh, *plain)
-        for mine, new in zip(self._model.variables, fresh.variables, strict=True):
+        for mine, new in zip(self._model.variables, self._start(number), strict=True):
             mine.assign(new)
+        networks.begin_plain(self._model, *plain)
         for state in self._model.optimizer.variables:
             state.assign(tf.zeros_like(state))
         self._model.optimizer.learning_rate = self.recipe.rate
 
-    def _linear(self, rows: Rows) -> keras.Model:
-        """Fit the plain member on the same squashed rows."""
-        return networks.linear(*self._regressed(rows))
+    def _start(self, number: int) -> Weights:
+        """The variables of a new transformer *number*, the state of its randomness among them."""
+        if number not in self._starts:
+            seed = self.recipe.seed * 1000 + number
+            fresh = networks.transformer(self.shape, seed=seed)
+            self._starts[number] = [np.asarray(variable) for variable in fresh.variables]
+        return self._starts[number]
 
     def _regressed(self, rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         weight = rows.row_weight * _class_weight(rows)[rows.genre[rows.track]]
         strength = 1 / (self.recipe.linear_c * len(rows.genre))
         return regress(rows.features, _one_hot(rows), weight, strength)
 
-    def _rows(self, tracks: Sequence[Track], knots: networks.Knots, *, copies: bool) -> Rows:
+    def _rows(
+        self, tracks: Sequence[Track], knots: networks.Knots, *, copies: bool = False
+    ) -> Rows:
         parts = [np.concatenate([t.features, *(t.copies if copies else ())]) for t in tracks]
         weight = np.array([t.weight for t in tracks])
         return Rows(
@@ -209,8 +245,8 @@ def _mixed(
 
 def _one_hot(rows: Rows) -> NDArray[np.float32]:
     """[R, G]."""
-    of_genre: NDArray[np.float32] = np.eye(rows.genres, dtype=np.float32)
-    return of_genre[rows.genre[rows.track]]
+    hot: NDArray[np.float32] = np.eye(rows.genres, dtype=np.float32)[rows.genre[rows.track]]
+    return hot
 
 
 def _class_weight(rows: Rows) -> NDArray[np.float64]:

@@ -6,21 +6,14 @@ K knots, T tokens (a class token and 8 groups), D width, G genres. After Xiong e
 (pre-norm) and Gorishniy et al. 2021 (feature tokens).
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-# Whatever the user's own Keras is set to; and TensorFlow's greetings help nobody.
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # same sums in the same order everywhere
-
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 __all__ = [
     "Knots",
