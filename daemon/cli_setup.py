@@ -128,12 +128,11 @@ def completion(shell: str) -> None:
     """print the completion script for a shell"""
     from click.shell_completion import get_completion_class
 
-    from daemon.cli import cli
-
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(kind(cli, {}, "genrewatch", "_GENREWATCH_COMPLETE").source())
+    program = click.get_current_context().find_root().command
+    click.echo(kind(program, {}, "genrewatch", "_GENREWATCH_COMPLETE").source())
 
 
 COMMANDS = (web, service, doctor, config_command, completion)

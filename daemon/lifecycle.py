@@ -217,11 +217,6 @@ def _arm(place: _Place, event: Event) -> Step:
     return _Place(stage=Stage.SETTLING), [Arm(path=event.path)]
 
 
-def _arm_anew(place: _Place, event: Event) -> Step:
-    # what was read before this change is no first reading any more
-    return _Place(stage=Stage.SETTLING), [Arm(path=event.path)]
-
-
 def _remember_change(place: _Place, event: Event) -> Step:
     return _Place(stage=place.stage, dirty=True, first=place.first), []
 
@@ -351,7 +346,7 @@ TABLE: Mapping[tuple[Stage, type[Event]], Handler] = {
     (Stage.PROBING, Probed): _on_probed,
     (Stage.PROBING, Trouble): _on_trouble,
     (Stage.PROBING, Vanished): _forget,
-    (Stage.CONFIRMING, Changed): _arm_anew,
+    (Stage.CONFIRMING, Changed): _arm,  # what was read before is no first reading any more
     (Stage.CONFIRMING, Still): _probe_again,
     (Stage.CONFIRMING, Vanished): _forget,
     (Stage.PROBING_AGAIN, Changed): _remember_change,

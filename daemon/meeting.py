@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Known, Met, Reading, meet
 from core.library import feedback_log, files, writes
+from core.library.codec import as_time
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
 from core.library.schema import writing
@@ -122,11 +123,38 @@ def _known(
     at_path = files.file_at(db, path)
     same = at_path is not None and at_path.fingerprint == fingerprint
     moved = None if same else _moved_from(db, path, fingerprint, on_lost_mount)
+    where = moved.path if moved else path
+    past = [row for row in writes.writes_at(db, where) if row.fingerprint == fingerprint]
+    standing = [row for row in past if row.state == "done" and row.undoes is None]
     return Known(
         at_path=at_path,
         moved_from=moved,
         our_genres=tuple(writes.our_genres_of_track(db, fingerprint)),
-        last_write=writes.newest_standing_write(db, moved.path if moved else path),
+        last_write=standing[-1] if standing else None,
+        acted_ns=_acted_ns(past),
+        left_alone=_is_left_alone(db, fingerprint),
+    )
+
+
+def _acted_ns(past: list[WriteRow]) -> int | None:
+    """Return when we last changed the tag; by the clock where the file's mtime was kept."""
+    acts = [row for row in past if row.state in ("done", "undone")]
+    if not acts:
+        return None
+    begun = int(as_time(acts[-1].begun_at).timestamp() * 1e9)
+    return max(begun, acts[-1].after_mtime_ns or 0)
+
+
+def _is_left_alone(db: Database, fingerprint: str) -> bool:
+    """Say whether the last word on the track was that it shall have no genre of ours."""
+    if writes.was_undone(db, fingerprint):
+        return True
+    said = feedback_log.feedback_of_track(db, fingerprint)
+    if said and said[-1].kind in (Kind.REJECTION, Kind.REVERSION):
+        return True
+    return any(
+        row.hands_off or (row.origin == Origin.PERSON and not row.genres)
+        for row in files.files_of_track(db, fingerprint)
     )
 
 
