@@ -35,13 +35,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastKnown:
-    """What we last knew of the file's tag; the last two only where the genre is ours."""
+    """What we last knew of the file's tag; what stood before only where the genre is ours."""
 
     genres: tuple[str, ...]
     origin: Origin
     other: str  # digest of the other tags
     before_us: tuple[str, ...] | None = None  # what stood there before our write
-    our_mtime_ns: int | None = None  # the file's mtime after our write
+    our_mtime_ns: int | None = None  # when we wrote: the file's mtime then, or the clock's time
+    was_away: bool = False  # the file vanished in between, or came from elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def _is_reversion(last: LastKnown, seen: Seen) -> bool:
     if fold_all(seen.genres) != fold_all(last.before_us):
         return False
     older = last.our_mtime_ns is not None and seen.mtime_ns < last.our_mtime_ns
-    return older or seen.other != last.other
+    return older or last.was_away or seen.other != last.other
 
 
 def _origin_of_old(seen: Seen) -> Origin:

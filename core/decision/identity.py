@@ -36,6 +36,8 @@ class Known:
     moved_from: FileRow | None = None  # a row of this track whose file vanished
     our_genres: tuple[tuple[str, ...], ...] = ()  # lists we ever wrote to files of this track
     last_write: WriteRow | None = None  # our standing write of this file (or of moved_from)
+    acted_ns: int | None = None  # when we last changed this file's tag, undoing included
+    left_alone: bool = False  # a person emptied the genre of this track, or undid ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ def _known_file(reading: Reading, last: FileRow, known: Known) -> Met:
 
 
 def _meaning(reading: Reading, last: FileRow, known: Known) -> Meaning:
-    if last.origin == Origin.NONE and _is_ours(reading.tag.genres, known):
+    older = known.acted_ns is None or reading.stamp.mtime_ns < known.acted_ns
+    if last.origin == Origin.NONE and older and _is_ours(reading.tag.genres, known):
         return Meaning(origin=Origin.OURS)  # a backup made after our write was put back
     write = known.last_write
     return interpret(
@@ -87,7 +90,8 @@ def _meaning(reading: Reading, last: FileRow, known: Known) -> Meaning:
             origin=Origin(last.origin),
             other=last.other,
             before_us=write.old if write else None,
-            our_mtime_ns=write.after_mtime_ns if write else None,
+            our_mtime_ns=known.acted_ns,
+            was_away=last.gone_at is not None or last.path != reading.path,
         ),
         Seen(genres=reading.tag.genres, other=reading.tag.other, mtime_ns=reading.stamp.mtime_ns),
     )
@@ -100,6 +104,7 @@ def _new_file(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> 
         stamp=reading.stamp,
         state="pending",
         existing=_lay_there_unread(known.at_path),
+        hands_off=known.left_alone and origin is Origin.NONE,
         first_seen_at=known.at_path.first_seen_at if known.at_path else "",
     )
     row = _with_reading(blank, reading, origin)

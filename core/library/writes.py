@@ -18,6 +18,7 @@ __all__ = [
     "open_write_at",
     "open_writes",
     "our_genres_of_track",
+    "was_undone",
     "writes_at",
 ]
 
@@ -149,6 +150,16 @@ def our_genres_of_track(db: Database, fingerprint: str) -> list[tuple[str, ...]]
         [fingerprint],
     )
     return [as_list(row[0]) for row in rows]
+
+
+def was_undone(db: Database, fingerprint: str) -> bool:
+    """Say whether the last finished write to a file of this track was an undo."""
+    row = db.execute(
+        "select cause from tag_writes where fingerprint = ? and state in ('done', 'undone') "
+        "order by id desc limit 1",
+        [fingerprint],
+    ).fetchone()
+    return row is not None and row[0] == "undo"
 
 
 def move_writes(db: Database, old: str, new: str) -> None:

@@ -118,8 +118,12 @@ def begin(
 def begin_undo(db: Database, row: FileRow, past: WriteRow, *, writer: Writer, now: datetime) -> Job:
     """Record that the file's genres go back to what stood there before *past*.
 
-    Raises WriteRefused where someone changed the genre since: their word stands.
+    Raises WriteRefused where someone changed the genre or the music since: that stands.
     """
+    if row.fingerprint != past.fingerprint:
+        raise WriteRefused(
+            "other music lies there now, so there is nothing of ours to take back", row.path
+        )
     if row.genres != past.new:
         raise WriteRefused(
             "the genre was changed since, so there is nothing of ours to take back", row.path

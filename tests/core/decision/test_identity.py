@@ -108,7 +108,7 @@ def test_other_audio_at_the_same_path_is_a_new_track() -> None:
 
 def test_a_restored_backup_is_a_reversion() -> None:
     """It is older than our write and says what stood there before."""
-    known = Known(at_path=ours(), last_write=write(after_mtime_ns=1000))
+    known = Known(at_path=ours(), last_write=write(), acted_ns=1000)
 
     met = meet(reading(tag()), known, EMPTY)
 
