@@ -49,6 +49,7 @@ REWRITE = "core.tags.rewrite:write_genres"
 TRAIN = "core.learning.train"
 NIGHTLY = "core.learning.nightly"
 
+START_S = 0.2  # how often to look whether a worker has started
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -102,22 +103,17 @@ class Workers:
         *done* gets the result or the error, on a thread of the executor's. A worker that is
         not done by *deadline* is ended by `end_overdue`.
         """
-        slot = self._free_slot()
+        slot, future = self._hand_over(call, tuple(arguments), options)
         slot.deadline = deadline
-        slot.overdue = False
-        slot.future = slot.executor.submit(_call, call, tuple(arguments), options)
-        slot.future.add_done_callback(lambda future: done(*_outcome(future, slot.overdue)))
+        future.add_done_callback(lambda future: done(*_outcome(future, slot.overdue)))
 
     def call(self, call: str, *arguments: Any, timeout: float, **options: Any) -> Any:
         """Run *call* in a worker and wait for it; raises what it raises, or WorkerError."""
-        slot = self._free_slot()
-        slot.future = slot.executor.submit(_call, call, arguments, options)
-        try:
-            slot.future.exception(timeout)
-        except TimeoutError:
-            slot.overdue = True
-            _kill(slot)
-        result, error = _outcome(slot.future, slot.overdue)
+        slot, future = self._hand_over(call, arguments, options)
+        while not (done := _is_done(future, timeout)) and not _kill(slot):
+            timeout = START_S  # it has not even started: there is nothing to kill yet
+        slot.overdue = not done
+        result, error = _outcome(future, slot.overdue)
         self.settle(0.0)
         if error is not None:
             raise error
@@ -128,8 +124,7 @@ class Workers:
         for slot in self._slots:
             late = slot.deadline is not None and now > slot.deadline
             if slot.future is not None and late and not slot.overdue:
-                slot.overdue = True
-                _kill(slot)
+                slot.overdue = _kill(slot)
 
     def settle(self, now: float) -> None:
         """Take note of finished jobs, drop broken workers and let idle ones go."""
@@ -154,6 +149,19 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _hand_over(
+        self, call: str, arguments: tuple[Any, ...], options: dict[str, Any]
+    ) -> tuple[_Slot, Future[Any]]:
+        while True:
+            slot = self._free_slot()
+            try:
+                future = slot.executor.submit(_call, call, arguments, options)
+            except BrokenProcessPool:  # killed while it was idle
+                self._remove(slot)
+                continue
+            slot.future, slot.overdue = future, False
+            return slot, future
 
     def _free_slot(self) -> _Slot:
         for slot in self._slots:
@@ -291,10 +299,21 @@ def _told(error: BaseException, overdue: bool) -> GenrewatchError:
     return told
 
 
-def _kill(slot: _Slot) -> None:
-    if slot.pid.value:
-        with suppress(ProcessLookupError):
-            os.kill(slot.pid.value, signal.SIGKILL)
+def _is_done(future: Future[Any], timeout: float) -> bool:
+    try:
+        future.exception(timeout)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _kill(slot: _Slot) -> bool:
+    """Kill the slot's worker; say whether there was one yet."""
+    if not slot.pid.value:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(slot.pid.value, signal.SIGKILL)
+    return True
 
 
 def _trainer_environment() -> dict[str, str]:

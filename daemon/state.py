@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from core.errors import GenrewatchError, LibraryError
 
 __all__ = ["State", "is_locked", "locked"]
+
+TRIES, TRY_AGAIN_S = 5, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +61,23 @@ def locked(path: Path, busy: GenrewatchError) -> Iterator[None]:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise busy from error
+        _take(handle, busy)
         yield
     finally:
         os.close(handle)
+
+
+def _take(handle: int, busy: GenrewatchError) -> None:
+    """Take the lock; whoever only asks whether it is held lets go of it at once."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            held = error
+            time.sleep(TRY_AGAIN_S)
+        else:
+            return
+    raise busy from held
 
 
 def is_locked(path: Path) -> bool:
@@ -74,7 +87,7 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # two that ask see each other not
     except BlockingIOError:
         return True
     else:

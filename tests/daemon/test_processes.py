@@ -34,6 +34,32 @@ def test_a_worker_that_is_killed_costs_its_job_only(workers: Workers) -> None:
     assert workers.call("os.path:basename", "/m/a.mp3", timeout=30) == "a.mp3"
 
 
+def test_a_worker_that_is_killed_while_idle_costs_nothing(workers: Workers) -> None:
+    """The system may kill any process to free memory; the next job gets a new one."""
+    pid = workers.call("os:getpid", timeout=30)
+    os.kill(pid, signal.SIGKILL)
+    end = monotonic() + 10
+    while is_running(pid) and monotonic() < end:
+        sleep(0.05)
+    sleep(0.2)  # the executor notices on a thread of its own
+
+    assert workers.call("os.path:basename", "/m/a.mp3", timeout=30) == "a.mp3"
+
+
+def test_a_worker_that_hangs_before_its_time_has_come_is_ended(workers: Workers) -> None:
+    """A deadline that is over before the worker process has even started."""
+    with pytest.raises(WorkerError, match="too long"):
+        workers.call("time:sleep", 60, timeout=0.0)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_worker_that_hangs_is_ended(workers: Workers) -> None:
     """Its job took too long."""
     workers.call("os:getpid", timeout=30)
