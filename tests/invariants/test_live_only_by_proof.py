@@ -1,0 +1,192 @@
+"""Invariant 6: a model goes live only when the night says so and it is whole.
+
+The trainer is a process that does as it is told: it refuses, fails, dies, lies. Whatever
+it does, the model in use is the one before or the one that was proven, and never another.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core import registry
+from core.errors import ModelError, TrainingError
+from core.library import feedback_log, runs
+from daemon import processes, training
+from daemon.config import Config, Training
+from daemon.state import State, locked
+from tests.puppets import GENRES, PaperHouse, guess, paper
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperHouse]:
+    """A house with one correction to learn from, whose trainer is a puppet."""
+    made = PaperHouse(tmp_path)
+    monkeypatch.setattr(processes, "NIGHTLY", "tests.puppet_trainer")
+    monkeypatch.setattr(processes, "TRAIN", "tests.puppet_trainer")
+    monkeypatch.setattr(registry, "base_dir", lambda: made.models / "one")
+    made.live()
+    paper(made.music / "a.mp3", "A")
+    made.settle()
+    paper(made.music / "a.mp3", "A", ("Zydeco",))
+    made.settle()
+    yield made
+    made.close()
+
+
+def night(house: PaperHouse, asked_by: str = "night") -> training.Outcome:
+    """Spend a night as the daemon does."""
+    state = State(root=house.root)
+    return training.retrain(house.db, state, house.config, asked_by=asked_by)
+
+
+def champion(house: PaperHouse) -> str:
+    """Return the version that the next file is judged by."""
+    return registry.Registry(house.models, house.models / "one").champion().version
+
+
+@pytest.mark.parametrize(
+    ("how", "outcome"),
+    [
+        ("refused", "refused"),
+        ("failed", "failed"),
+        ("skipped", "skipped"),
+        ("raises", "failed"),
+        ("says nothing", "failed"),
+        ("dies at once", "failed"),
+        ("dies at the end", "failed"),
+        ("promotes a damaged model", "failed"),
+        ("promotes what is not there", "failed"),
+    ],
+)
+def test_without_proof_the_champion_stays(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch, how: str, outcome: str
+) -> None:
+    """The reason is kept, and the night is tried again with the same words."""
+    monkeypatch.setenv("PUPPET", how)
+
+    came = night(house)
+
+    assert came.outcome == outcome
+    assert came.reason
+    assert champion(house) == "one"
+    run = runs.last_run(house.db)
+    assert run is not None
+    assert (run.outcome, run.reason) == (outcome, came.reason)
+    learned = runs.last_learned_feedback(house.db)
+    assert learned == (feedback_log.last_feedback_id(house.db) if outcome == "refused" else 0)
+
+
+def test_a_proven_model_is_used_for_the_next_file_and_changes_none(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon needs no restart, and what is tagged stays."""
+    first = house.music / "b.mp3"
+    paper(first, "B")
+    house.settle()
+    before = first.read_bytes()
+    monkeypatch.setenv("PUPPET", "promotes")
+
+    came = night(house)
+
+    assert came.outcome == "promoted"
+    assert champion(house) == came.version != "one"
+    new = house.music / "new.mp3"
+    paper(new, "N")
+    house.settle()
+    row = house.row(new)
+    verdict = house.db.execute(
+        "select model_version from verdicts where fingerprint = ?", [row.fingerprint]
+    ).fetchone()
+    assert verdict == (came.version,)
+    assert row.genres == (guess("N", came.version or ""),)
+    assert first.read_bytes() == before
+
+
+def test_going_back_is_one_step(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version before is still there and whole."""
+    monkeypatch.setenv("PUPPET", "promotes")
+    night(house)
+    models = registry.Registry(house.models, house.models / "one")
+
+    assert models.rollback().version == "one"
+    assert champion(house) == "one"
+
+
+def test_nothing_new_is_no_night(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was learned from once is not trained on again, and status can say so."""
+    monkeypatch.setenv("PUPPET", "refused")
+    night(house)
+    monkeypatch.setenv("PUPPET", "promotes")
+
+    came = night(house)
+
+    assert came.outcome == "skipped"
+    assert "nothing to learn" in came.reason
+    assert champion(house) == "one"
+
+
+def test_too_few_words_are_no_night(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configured minimum counts."""
+    monkeypatch.setenv("PUPPET", "promotes")
+    house.config = Config(training=Training(minimum_feedback=2))
+
+    assert night(house).outcome == "skipped"
+
+
+def test_two_never_train_at_once(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is told so, whoever asks."""
+    monkeypatch.setenv("PUPPET", "promotes")
+    state = State(root=house.root)
+    with locked(state.training_lock, TrainingError("busy")), pytest.raises(TrainingError):
+        night(house, "command")
+
+    assert champion(house) == "one"
+
+
+@pytest.mark.parametrize("harm", ["changed", "missing", "added", "of another format"])
+def test_a_model_that_is_not_whole_is_never_used(house: PaperHouse, harm: str) -> None:
+    """Every file is checked against the manifest before the champion is named."""
+    house.new_model("two")
+    models = registry.Registry(house.models, house.models / "one")
+    models.use("one")
+    folder = house.models / "two"
+    if harm == "changed":
+        (folder / "calibration.json").write_text("{}", "utf-8")
+    elif harm == "missing":
+        (folder / "calibration.json").unlink()
+    elif harm == "added":
+        (folder / "member.pickle").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    else:
+        document = json.loads((folder / "manifest.json").read_text("utf-8"))
+        (folder / "manifest.json").write_text(json.dumps(document | {"format": 99}), "utf-8")
+
+    with pytest.raises(ModelError):
+        models.use("two")
+
+    assert champion(house) == "one"
+
+
+def test_naming_the_champion_is_whole_or_never_was(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it is written, the note names the one before."""
+    house.new_model("two")
+    models = registry.Registry(house.models, house.models / "one")
+    models.use("one")
+
+    def die(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", die)
+        with pytest.raises(OSError, match="No space"):
+            models.use("two")
+
+    assert champion(house) == "one"
+    assert models.use("two").genres == GENRES
