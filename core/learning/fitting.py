@@ -124,16 +124,21 @@ class Studio:
         self._model.optimizer.build(self._model.trainable_variables)
         self._starts: dict[int, Weights] = {}
 
-    def train(self, tracks: Sequence[Track], check: Check = no_check) -> Ensemble:
-        """Train an ensemble on *tracks*; each transformer holds out other artists."""
+    def train(
+        self, tracks: Sequence[Track], check: Check = no_check, fitted: Check = no_check
+    ) -> Ensemble:
+        """Train an ensemble on *tracks*; each transformer holds out other artists.
+
+        *check* is called between epochs and may raise, *fitted* after each transformer.
+        """
         knots = curves(tracks)
         plain = self._regressed(self._rows(tracks, knots, copies=True))
-        numbers = range(self.recipe.members)
+        transformers = []
+        for number in range(self.recipe.members):
+            transformers.append(self._transformer(tracks, knots, number, check))
+            fitted()
         return Ensemble(
-            shape=self.shape,
-            knots=knots,
-            transformers=tuple(self._transformer(tracks, knots, n, check) for n in numbers),
-            plain=plain,
+            shape=self.shape, knots=knots, transformers=tuple(transformers), plain=plain
         )
 
     def _transformer(
@@ -143,8 +148,8 @@ class Studio:
         artists = len({track.group for track in tracks})
         if artists > 1:
             fold = split_groups(tracks, folds=min(HELD_OUT, artists), seed=self.recipe.seed)
-            fitted, judged = apart(tracks, fold == number % min(HELD_OUT, artists))
-            train, valid = self._rows(fitted, knots, copies=True), self._rows(judged, knots)
+            kept, judged = apart(tracks, fold == number % min(HELD_OUT, artists))
+            train, valid = self._rows(kept, knots, copies=True), self._rows(judged, knots)
             self._fit(train, valid, number, check)
         else:  # nobody can be held out to stop it, so it stays as plain as it starts
             self._restart(number, self._regressed(self._rows(tracks, knots, copies=True)))
@@ -157,6 +162,7 @@ class Studio:
             epochs=self.recipe.epochs,
             validation_data=(valid.features, _one_hot(valid), valid.row_weight),
             validation_batch_size=4096,
+            shuffle=False,  # Epochs shuffles; Keras would by a random state of its own
             callbacks=_callbacks(self.recipe, check),
             verbose=0,
         )

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +68,12 @@ def train(
     if folds is None:
         parts = min(recipe.folds, int(groups.max()) + 1)
         folds = split_groups(tracks, folds=parts, seed=recipe.seed)
-    pooled = out_of_fold(tracks, folds, studio, progress, check)
+    fitted = _counted(progress, (len(np.unique(folds)) + 1) * recipe.members)
+    pooled = out_of_fold(tracks, folds, studio, check, fitted)
     truth = np.array([genres.index(track.genre) for track in tracks])
     honest = cross_fitted(pooled, truth, groups)
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
-    ensemble = studio.train(tracks, check)
-    progress("training", int(folds.max()) + 2, int(folds.max()) + 2)
+    ensemble = studio.train(tracks, check, fitted)
     return Trained(
         genres=genres,
         ensemble=ensemble,
@@ -90,18 +91,22 @@ def out_of_fold(
     tracks: Sequence[Track],
     folds: NDArray[np.integer[Any]],
     studio: "Studio",
-    progress: Progress,
     check: "Check",
+    fitted: "Check",
 ) -> NDArray[np.float64]:
     """Return pooled probabilities [tracks, G], each by an ensemble that never met the artist."""
     pooled = np.zeros((len(tracks), len(studio.genres)))
-    numbers = np.unique(folds)
-    for done, number in enumerate(numbers):
-        progress("training", done, len(numbers) + 1)
-        fitted, held = apart(tracks, folds == number)
-        ensemble = studio.train(fitted, check)
-        pooled[folds == number] = pooled_by(ensemble, held)
+    for number in np.unique(folds):
+        others, held = apart(tracks, folds == number)
+        pooled[folds == number] = pooled_by(studio.train(others, check, fitted), held)
     return pooled
+
+
+def _counted(progress: Progress, total: int) -> Callable[[], None]:
+    """Return a function that counts transformers and reports each."""
+    done = count(1)
+    progress("training", 0, total)
+    return lambda: progress("training", next(done), total)
 
 
 def pooled_by(ensemble: "Ensemble", tracks: Sequence[Track]) -> NDArray[np.float64]:
