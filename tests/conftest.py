@@ -125,6 +125,7 @@ class House:
 
     def start(self, *arguments: str, prefix: tuple[str, ...] = ()) -> None:
         """Start the daemon and wait until it knows what lies in its folders."""
+        before = self._started_at()
         with self.said.open("ab") as said:
             self.process = subprocess.Popen(
                 [*prefix, *self.command, "run", *arguments],
@@ -135,7 +136,6 @@ class House:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        before = self._started_at()
         until(lambda: self._watches(before))
 
     def stop(self) -> int:
@@ -199,6 +199,20 @@ class House:
             ]
             return skipped is not None and all(f and f.baseline_at for f in folders)
         return False
+
+    def drop(self, name: str, **options: Any) -> Path:
+        """Copy a new file into the watched folder, as a browser or file manager does."""
+        source = make_audio(self.root / f"source-{Path(name).name}", **options)
+        target = self.music / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        return target
+
+    def tagged(self, name: str, **options: Any) -> Path:
+        """Drop a file and wait until we have tagged it."""
+        path = self.drop(name, **options)
+        self.wait_for(path, "tagged")
+        return path
 
     # what it knows -----------------------------------------------------------------------
 

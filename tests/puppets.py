@@ -33,7 +33,7 @@ from daemon.config import Config, Policy, Watch
 from daemon.steps import Clock
 from daemon.supervisor import Supervisor
 
-__all__ = ["GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_paper"]
+__all__ = ["GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_paper", "rewrite"]
 
 GENRES = ("Rock", "Jazz", "Folk")
 FEATURES = 135
@@ -87,24 +87,25 @@ class PaperHouse:
 
     # lives and deaths --------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Start the daemon: recover what was open, then look at everything."""
+    def begin(self, workers: Any = None) -> None:
+        """Start the daemon, by default with a worker that is done at once."""
         self.lives += 1
         self.writer = Writer(pid=self.lives, started=str(self.lives))
         self.db = open_library(self.root / "library.db")
         execute = self.db.execute
         self.db.execute = lambda *given: (self.point(), execute(*given))[1]  # type: ignore[method-assign]
         self.worker = Worker(self)
+        workers = workers or self.worker
         models = registry.Registry(self.models, self.models / "one")
         self.daemon = Supervisor(
             self.db,
             models,
             self.config,
-            self.worker,  # type: ignore[arg-type]
+            workers,
             writer=self.writer,
             clock=Clock(monotonic=lambda: self.time, now=self.now),
         )
-        self.desk = Desk(self.db, models, self.config, self.worker, writer=self.writer)  # type: ignore[arg-type]
+        self.desk = Desk(self.db, models, self.config, workers, writer=self.writer)
 
     def live(self) -> None:
         """Recover, rescan and go on until nothing is left to do."""
@@ -239,13 +240,13 @@ class Worker:
                 features, folder = arguments
                 return _scores(_audio_of(features), Path(folder).name, len(features))
             case processes.REWRITE:
-                return _rewrite(*arguments, point=point, **options)
+                return rewrite(*arguments, point=point, **options)
         raise WorkerError(f"no such call: {call}")
 
 
 def _probe(path: str) -> Probe:
     try:
-        stat = os.stat(path)
+        stat = os.stat(path)  # noqa: PTH116
     except OSError as error:
         raise AudioError("cannot be read", path) from error
     said = read_paper(path)
@@ -294,15 +295,16 @@ def _scores(audio: str, model: str, count: int) -> Any:
     return scores
 
 
-def _rewrite(
+def rewrite(
     path: str,
     genres: tuple[str, ...],
     *,
     scratch: str,
     expected: Stamp | None,
-    point: Callable[[], None],
+    point: Callable[[], None] = lambda: None,
     **_: Any,
 ) -> WriteResult:
+    """Rewrite paper as a worker does: a copy, a change, a rename."""
     before = Stamp.of(os.lstat(path)) if os.path.lexists(path) else None
     if before is None or (expected is not None and before != expected):
         raise WriteRefused("the file was changed meanwhile", path)
@@ -312,7 +314,7 @@ def _rewrite(
     point()
     paper(Path(scratch), said["audio"], genres, said["title"])
     point()
-    os.replace(scratch, path)
+    os.replace(scratch, path)  # noqa: PTH105
     point()
     after = Stamp.of(os.lstat(path))
     return WriteResult(old=tuple(said["genres"]), new=tuple(genres), before=before, after=after)

@@ -1,7 +1,8 @@
 """A file is dropped and gets its genre: every format, every way of arriving."""
 
-import os
 import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,6 @@ from tests.tagging import others, packets
 pytestmark = pytest.mark.e2e
 
 
-def drop(house: House, name: str, **options: object) -> Path:
-    """Copy a new file into the watched folder, as a browser or file manager would."""
-    source = make_audio(house.root / f"source-{Path(name).name}", **options)  # type: ignore[arg-type]
-    target = house.music / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    return target
-
-
 def test_every_format_gets_its_genre(house: House) -> None:
     """Drop each style in each format: the tag that appears names the style."""
     house.start()
@@ -29,7 +21,7 @@ def test_every_format_gets_its_genre(house: House) -> None:
     dropped = {}
     for number, fmt in enumerate(FORMATS_UNDER_TEST):
         style = styles[number % len(styles)]
-        path = drop(house, f"{fmt}{suffix(fmt)}", style=style, fmt=fmt, seed=number, seconds=8.0)
+        path = house.drop(f"{fmt}{suffix(fmt)}", style=style, fmt=fmt, seed=number, seconds=8.0)
         dropped[path] = style
     heard = {path: packets(path) for path in dropped}
 
@@ -64,7 +56,7 @@ def test_other_tags_stay(house: House) -> None:
 def test_a_genre_that_arrived_is_left(house: House) -> None:
     """What was in the file when first seen is not ours to change, and is no feedback."""
     house.start()
-    path = drop(house, "a.flac", style="folk", genre="Zydeco")
+    path = house.drop("a.flac", style="folk", genre="Zydeco")
     before = path.read_bytes()
 
     house.wait_for(path, "left")
@@ -77,7 +69,7 @@ def test_a_genre_that_arrived_is_left(house: House) -> None:
 def test_a_genre_that_means_nothing_counts_as_none(house: House) -> None:
     """ "Unknown" in a new file is no genre."""
     house.start()
-    path = drop(house, "a.mp3", style="metal", genre="Unknown")
+    path = house.drop("a.mp3", style="metal", genre="Unknown")
 
     house.wait_for(path, "tagged")
 
@@ -88,7 +80,7 @@ def test_below_the_threshold_it_is_not_sure(house: House) -> None:
     """Nothing is written, and review shows three guesses and why."""
     house.configure(policy__threshold=1.0)
     house.start()
-    path = drop(house, "a.ogg", style="swing", seconds=3.0)
+    path = house.drop("a.ogg", style="swing", seconds=3.0)
     before = path.read_bytes()
 
     house.wait_for(path, "not_sure")
@@ -109,7 +101,7 @@ def test_what_lay_there_is_read_not_written(house: House) -> None:
     house.start()
     house.wait_for(old, "left")
     house.wait_for(named, "left")
-    new = drop(house, "new.mp3", style="techno", seed=2)
+    new = house.drop("new.mp3", style="techno", seed=2)
     house.wait_for(new, "tagged")
     assert {path: path.read_bytes() for path in before} == before
 
@@ -131,7 +123,7 @@ def test_a_temporary_name_waits(house: House, name: str) -> None:
     """Downloads and sync copies are left alone until they have their final name."""
     house.configure(watch__rescan_minutes=0.03)
     house.start()
-    path = drop(house, name, style="metal", fmt="mp3")
+    path = house.drop(name, style="metal", fmt="mp3")
     before = path.read_bytes()
     house.rescans()
     assert house.row(path) is None
@@ -152,7 +144,7 @@ def test_a_slow_copy_is_waited_for(house: House) -> None:
     with path.open("wb", buffering=0) as file:
         for start in range(0, len(whole), len(whole) // 8):
             file.write(whole[start : start + len(whole) // 8])
-            house.wait_until(lambda: os.stat(path).st_mtime + 0.3 < _now())
+            house.wait_until(lambda: path.stat().st_mtime + 0.3 < time.time())
 
     house.wait_for(path, "tagged")
 
@@ -182,8 +174,8 @@ def test_patterns_and_foreign_folders_are_counted_not_listed(house: House) -> No
     house.configure(watch__exclude=["*/private/*"])
     house.start()
     for name in ("private/a.mp3", "song.logicx/a.mp3", "Audiobooks/a.mp3", "b.m4p"):
-        drop(house, name, style="folk", fmt="mp3")
-    good = drop(house, "good.mp3", style="folk")
+        house.drop(name, style="folk", fmt="mp3")
+    good = house.drop("good.mp3", style="folk")
     house.wait_for(good, "tagged")
     house.stop()
     house.start()
@@ -201,7 +193,7 @@ def test_two_folders_are_watched(house: House) -> None:
     other = house.root / "other"
     other.mkdir()
     house.start("--folder", str(house.music), "--folder", str(other))
-    first = drop(house, "a.mp3", style="techno")
+    first = house.drop("a.mp3", style="techno")
     second = shutil.copyfile(make_audio(house.root / "b.mp3", style="ambient"), other / "b.mp3")
 
     assert set(house.wait_all([first, Path(second)]).values()) == {"tagged"}
@@ -213,7 +205,7 @@ def test_another_program_reads_the_genre(house: House) -> None:
     if not shutil.which("kid3-cli"):
         pytest.skip("kid3-cli is not installed")
     house.start()
-    path = drop(house, "a.flac", style="techno")
+    path = house.drop("a.flac", style="techno")
     house.wait_for(path, "tagged")
 
     assert "techno" in _kid3(path)
@@ -222,7 +214,7 @@ def test_another_program_reads_the_genre(house: House) -> None:
 def test_a_retitled_file_keeps_our_genre(house: House) -> None:
     """A change of other tags is no feedback and no reason to write again."""
     house.start()
-    path = drop(house, "a.mp3", style="techno")
+    path = house.drop("a.mp3", style="techno")
     house.wait_for(path, "tagged")
     retag(path, title="Another title")
     house.wait_known(path)
@@ -233,15 +225,7 @@ def test_a_retitled_file_keeps_our_genre(house: House) -> None:
 
 
 def _kid3(path: Path) -> str:
-    import subprocess
-
     done = subprocess.run(
         ["kid3-cli", "-c", "get genre", str(path)], capture_output=True, text=True, check=True
     )
     return done.stdout
-
-
-def _now() -> float:
-    import time
-
-    return time.time()
