@@ -1,13 +1,21 @@
 """Synthetic artists: each genre has a sound, each artist a stronger one of its own."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.learning.dataset import Track
+from core.learning.export import Paper, Trained, write_model
+from core.learning.fitting import Recipe, no_check
+from core.learning.train import train
 
 FEATURES = 135
+QUICK = Recipe(epochs=2, members=1, folds=3)
+PAPER = Paper(
+    version="test-1", created="2026-01-01T00:00:00+00:00", provenance="old songs", licence="none"
+)
 Artists = Callable[..., tuple[Track, ...]]
 
 
@@ -50,6 +58,18 @@ def artists() -> Artists:
 def some_tracks() -> tuple[Track, ...]:
     """Three genres of eight artists."""
     return make_artists()
+
+
+@pytest.fixture(scope="session")
+def trained(some_tracks: tuple[Track, ...]) -> Trained:
+    """One quick training, shared."""
+    return train(some_tracks, QUICK, lambda *_: None, no_check)
+
+
+@pytest.fixture(scope="session")
+def model_dir(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its model folder, version "test-1"."""
+    return write_model(trained, PAPER, tmp_path_factory.mktemp("models"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

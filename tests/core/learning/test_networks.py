@@ -72,7 +72,7 @@ def test_attention_is_over_nine_tokens() -> None:
     attention = [layer for layer in full.layers if "attention" in layer.name]
 
     assert len(attention) == 2
-    assert full.get_layer("tokens").output.shape == (None, 9, 48)
+    assert full.get_layer("tokens").output.shape == (None, 9, 32)
     assert {layer.num_heads for layer in attention} == {4}
     units = [layer.units for layer in full.layers if layer.__class__.__name__ == "Dense"]
     assert sorted({u for u in units if u in (256, 128, 64)}, reverse=True) == [256, 128, 64]

@@ -14,7 +14,7 @@ from core.learning import dataset, fitting
 from core.learning.calibrate import log_loss
 from core.learning.dataset import Track
 from core.learning.export import Paper, Trained, write_model
-from core.learning.fitting import Recipe, Studio, no_check
+from core.learning.fitting import Recipe, Studio
 from core.learning.train import feature_groups, train
 
 QUICK = Recipe(epochs=2, members=1, folds=3)
@@ -23,18 +23,6 @@ PAPER = Paper(version="test-1", created="2026-01-01T00:00:00+00:00", provenance=
 
 def silent(_stage: str, _done: int, _total: int) -> None:
     """Report to nobody."""
-
-
-@pytest.fixture(scope="module")
-def trained(some_tracks: tuple[Track, ...]) -> Trained:
-    """One quick training, shared."""
-    return train(some_tracks, QUICK, silent, no_check)
-
-
-@pytest.fixture(scope="module")
-def folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its model folder."""
-    return write_model(trained, PAPER, tmp_path_factory.mktemp("models"))
 
 
 def test_unknown_artists_are_judged_above_chance(trained: Trained) -> None:
@@ -51,9 +39,9 @@ def test_out_of_fold_words_are_probabilities(trained: Trained) -> None:
     assert np.allclose(trained.out_of_fold.sum(axis=1), 1)
 
 
-def test_the_folder_is_a_model(folder: Path, trained: Trained) -> None:
+def test_the_folder_is_a_model(model_dir: Path, trained: Trained) -> None:
     """The registry accepts it and finds what was promised."""
-    manifest = registry.load(folder)
+    manifest = registry.load(model_dir)
 
     assert manifest.genres == ("Jazz", "Metal", "Rock")
     assert manifest.fingerprints == {track.fingerprint for track in trained.tracks}
@@ -62,12 +50,12 @@ def test_the_folder_is_a_model(folder: Path, trained: Trained) -> None:
     assert registry.load_calibration(manifest).promise == 0.9
 
 
-def test_exported_members_say_what_keras_says(folder: Path, trained: Trained) -> None:
+def test_exported_members_say_what_keras_says(model_dir: Path, trained: Trained) -> None:
     """On segments that neither has seen, one or many at once."""
     from core.analysis.runtime import Ensemble
 
     fresh = np.random.default_rng(5).normal(size=(7, 135)).astype(np.float32)
-    runtime = Ensemble(folder)
+    runtime = Ensemble(model_dir)
 
     assert np.allclose(runtime.score(fresh), trained.ensemble.scores(fresh), atol=1e-3)
     assert np.allclose(runtime.score(fresh[:1]), runtime.score(fresh)[:, :1], atol=1e-4)
@@ -92,20 +80,20 @@ def test_a_model_that_differs_from_keras_is_thrown_away(trained: Trained, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_version_is_never_overwritten(folder: Path, trained: Trained) -> None:
+def test_a_version_is_never_overwritten(model_dir: Path, trained: Trained) -> None:
     """Model folders do not change."""
-    before = (folder / "manifest.json").read_bytes()
+    before = (model_dir / "manifest.json").read_bytes()
 
     with pytest.raises(TrainingError, match="exists already"):
-        write_model(trained, PAPER, folder.parent)
+        write_model(trained, PAPER, model_dir.parent)
 
-    assert (folder / "manifest.json").read_bytes() == before
+    assert (model_dir / "manifest.json").read_bytes() == before
 
 
-def test_the_folder_names_no_artist(folder: Path, trained: Trained) -> None:
+def test_the_folder_names_no_artist(model_dir: Path, trained: Trained) -> None:
     """Groups are numbers; neither names nor paths travel with a model."""
-    everything = b"".join(path.read_bytes() for path in folder.iterdir())
-    with np.load(folder / "replay.npz", allow_pickle=False) as replay:
+    everything = b"".join(path.read_bytes() for path in model_dir.iterdir())
+    with np.load(model_dir / "replay.npz", allow_pickle=False) as replay:
         held = {name: replay[name] for name in replay.files}
 
     assert all(track.group.encode() not in everything for track in trained.tracks)
@@ -113,9 +101,9 @@ def test_the_folder_names_no_artist(folder: Path, trained: Trained) -> None:
     assert all(values.dtype.kind in "fiSb" for values in held.values())
 
 
-def test_replay_gives_the_tracks_back(folder: Path, trained: Trained) -> None:
+def test_replay_gives_the_tracks_back(model_dir: Path, trained: Trained) -> None:
     """Features to half precision, groups as before, words as before."""
-    replay = dataset.from_replay(folder)
+    replay = dataset.from_replay(model_dir)
 
     assert [t.fingerprint for t in replay.tracks] == [t.fingerprint for t in trained.tracks]
     assert [t.genre for t in replay.tracks] == [t.genre for t in trained.tracks]
