@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,20 @@ from typing import Any
 
 from core.errors import ModelError
 
-__all__ = ["Calibration", "Manifest", "Registry", "base_dir", "load", "load_calibration"]
+__all__ = [
+    "BACKBONE_FORMAT",
+    "Calibration",
+    "Manifest",
+    "Registry",
+    "backbone_dir",
+    "backbone_file",
+    "base_dir",
+    "load",
+    "load_calibration",
+]
 
 MANIFEST_FORMAT = 1
+BACKBONE_FORMAT = 1  # of the folder with the converted backbone; a new one is converted anew
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEPT = 3  # versions kept beside the champion, so that going back is possible
 
@@ -88,6 +100,32 @@ def base_dir() -> Path:
     home = Path(__file__).resolve().parent / "base"
     versions = sorted(path.parent for path in home.glob("*/manifest.json"))
     return versions[-1] if versions else home
+
+
+def backbone_dir() -> Path:
+    """Return where this environment keeps its converted backbone, whether it is there or not.
+
+    It belongs to the environment, as the package it is made from does: one conversion serves
+    all state directories, and goes when the environment goes.
+    """
+    return Path(sys.prefix) / "share" / "genrewatch" / "backbone"
+
+
+def backbone_file(folder: Path) -> Path:
+    """Return the network in the backbone's *folder*, verified; raises ModelError."""
+    remedy = "run: python -m core.learning.backbone"
+    if not (folder / "manifest.json").is_file():
+        raise ModelError("the backbone is not there", str(folder), remedy)
+    document = _document(folder / "manifest.json")
+    if document.get("format") != BACKBONE_FORMAT:
+        raise ModelError("the backbone is of another format", str(folder), remedy)
+    try:
+        _verify(folder, document["files"])
+        return folder / str(document["file"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError("the backbone's manifest is incomplete", str(folder), remedy) from error
+    except ModelError as error:
+        raise ModelError(error.what, error.path, remedy) from error
 
 
 class Registry:

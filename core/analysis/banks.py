@@ -28,16 +28,19 @@ def frequencies() -> Matrix:
 
 
 @cache
-def hann() -> Matrix:
-    """Periodic Hann window, [2048]."""
-    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME), np.float32)
+def hann(frame: int = FRAME) -> Matrix:
+    """Periodic Hann window, [frame]."""
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame), np.float32)
 
 
 @cache
-def mel_bank() -> Matrix:
-    """128 triangles on Slaney's mel scale, each of area 1, [1025, 128] (librosa.filters.mel)."""
-    edges = _mel_to_hz(np.linspace(0, _hz_to_mel(RATE / 2), MELS + 2))
-    ramps = edges[:, None] - np.arange(BINS) * (RATE / FRAME)
+def mel_bank(rate: int = RATE, frame: int = FRAME, bands: int = MELS) -> Matrix:
+    """*bands* triangles of area 1 on Slaney's mel scale up to half of *rate*, [bins, bands].
+
+    As librosa.filters.mel.
+    """
+    edges = _mel_to_hz(np.linspace(0, _hz_to_mel(rate / 2), bands + 2))
+    ramps = edges[:, None] - np.arange(frame // 2 + 1) * (rate / frame)
     width = np.diff(edges)[:, None]
     bank = np.maximum(0, np.minimum(-ramps[:-2] / width[:-1], ramps[2:] / width[1:]))
     bank *= 2 / (edges[2:] - edges[:-2])[:, None]
