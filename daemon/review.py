@@ -31,7 +31,11 @@ def _ask(item: Judged, desk: Desk, now: Callable[[], datetime]) -> bool:
     click.echo(f"  {item.row.reason}")
     for number, guess in enumerate(guesses, start=1):
         click.echo(f"  {number}  {guess['genre']} ({percent(guess['confidence'])})")
-    answer = click.prompt("  genre", default="", show_default=False).strip()
+    try:
+        answer = click.prompt("  genre", default="", show_default=False).strip()
+    except click.Abort:  # end of input, or Ctrl-C: what was answered stands
+        click.echo()
+        return False
     if answer == "q":
         return False
     names = [guess["genre"] for guess in guesses]
