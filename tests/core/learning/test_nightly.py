@@ -1,5 +1,8 @@
 """The night: what people said and replay in, promoted or refused or skipped out."""
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +18,7 @@ from core.learning.fitting import no_check
 from core.learning.gate import Outcome
 from core.learning.limits import bounded, step_difference
 from core.learning.nightly import Night, Request, learnable, merged, night
+from core.library.schema import open_library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +29,9 @@ class Said:
     genre: str
     group: str
     features: np.ndarray
+
+
+HOME = Path(__file__).resolve().parents[3]
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -180,3 +187,18 @@ def test_memory_is_bounded() -> None:
 def test_a_device_agrees_with_itself() -> None:
     """The comparison that decides on a GPU, between the CPU and the CPU."""
     assert step_difference("/CPU:0", "/CPU:0") == 0.0
+
+
+def test_the_command_says_what_came_of_it(champion: Path, tmp_path: Path) -> None:
+    """On a record in which nobody said anything: skipped, exit 0, JSON lines alone."""
+    open_library(tmp_path / "library.db").close()
+    command = [sys.executable, "-m", "core.learning.nightly", "--version", "n", "--created", "c"]
+    command += ["--library", str(tmp_path / "library.db"), "--champion", str(champion)]
+    command += ["--out", str(tmp_path)]
+
+    ran = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert ran.returncode == 0, ran.stderr
+    assert (lines[-1]["event"], lines[-1]["outcome"]) == ("done", "skipped")
+    assert lines[-1]["reason"] == "nobody said anything yet"
