@@ -36,7 +36,9 @@ _FORMATS = (
 )
 _INDEX_BYTES = str(16 << 20)  # where packets lie: five hours of MP3 (FFmpeg's 1 MB: 20 min)
 _PREROLL_S = 0.1  # decoders need some packets to settle: MP3's bit reservoir, Opus' 80 ms
-_JITTER_S = 0.01  # time stamps of some containers are whole milliseconds
+# Time stamps of some containers are whole milliseconds, and those of Vorbis are early or late by
+# 448 samples wherever it changes its block size: 10 ms at 44.1 kHz, twice that after a seek.
+_JITTER_S = 0.025
 _OVERSHOOT_S = 0.05  # a seek that lands later than this missed its target
 _CHUNK = 65_536  # samples resampled at a time, so that memory stays bounded
 _LOUDEST = 16.0  # float files may hold anything; beyond this a square overflows nothing yet
@@ -44,7 +46,6 @@ _TORN_SHARE, _TORN_S = 0.01, 0.5  # missing audio that a sound file never has
 
 # Formats whose header says how long the audio is (MP3 only with a Xing frame).
 _EXACT_HEADERS = frozenset({"mp3", "flac", "wav", "aiff", "mov", "wv", "tta"})
-
 
 # Times after a seek are off by some packets here until the next page.
 _WRONG_TIMES = frozenset({("ogg", "flac")})

@@ -347,3 +347,20 @@ def test_fingerprint_survives_another_container(tmp_path):
     one, two = scan(str(tmp_path / "x.flac")), scan(str(tmp_path / "x.oga"))
     assert one.fingerprint == two.fingerprint
     assert len(one.fingerprint) == 32
+
+
+def test_uneven_time_stamps_of_vorbis_tear_no_hole():
+    """Where Vorbis changes its block size, one frame is stamped 10 ms late; nothing is missing."""
+    rate, count = 44_100, 4 * 44_100
+    sound = np.sin(2 * np.pi * 440 * np.arange(count) / rate).astype(np.float32)
+    window = decode._Window(Span(start=0, stop=3 * RATE))
+    at, blocks = 0, [1024, 576, *[128] * 7, 576]  # long, into short ones, and back
+    for size in blocks * (count // sum(blocks)):
+        frame = av.AudioFrame.from_ndarray(sound[None, at : at + size], "fltp", "mono")
+        frame.sample_rate = rate
+        if not window.take(frame, (at + 448 * (size == 576)) / rate):
+            break
+        at += size
+
+    span = Span(start=0, stop=3 * RATE)
+    assert_same_sound(window.finish(), soxr.resample(sound, rate, RATE), span, tolerance=1e-4)
