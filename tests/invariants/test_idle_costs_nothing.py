@@ -35,7 +35,8 @@ for name in {modules!r}:
 for text in {pickles!r}:
     pickle.loads(bytes.fromhex(text))
 import core, daemon
-print(json.dumps({{"loaded": sorted(sys.modules), "core": core.__file__, "daemon": daemon.__file__}}))
+found = {{"core": core.__file__, "daemon": daemon.__file__}}
+print(json.dumps({{"loaded": sorted(sys.modules), **found}}))
 """
 STAMP = Stamp(size=1, mtime_ns=2, ctime_ns=3, inode=4)
 TAG = TagReading(format="mp3", genres=("Rock",))

@@ -21,18 +21,6 @@ from daemon.processes import Workers
 from tests.puppets import PaperHouse, _hearing, _probe, guess, paper, read_paper
 
 DIES_OF = "dies.mp3"
-ENDS: dict[str, Callable[[], Any]] = {
-    "abort": os.abort,
-    "segmentation fault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
-    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "exit": lambda: os._exit(0),
-    "hang": lambda: sleep(600),
-    "recursion": lambda: _dive(0),
-    "memory": lambda: _devour(),
-    "odd exception": lambda: (_ for _ in ()).throw(_Odd("a", "b")),
-    "a result that cannot be sent": lambda: lambda: None,
-    "exit by exception": sys.exit,
-}
 
 
 class _Odd(Exception):
@@ -49,6 +37,20 @@ def _dive(depth: int) -> int:
 def _devour() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     return len(bytearray(4 << 30))
+
+
+ENDS: dict[str, Callable[[], Any]] = {
+    "abort": os.abort,
+    "segmentation fault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda: os._exit(0),
+    "hang": lambda: sleep(600),
+    "recursion": lambda: _dive(0),
+    "memory": _devour,
+    "odd exception": lambda: (_ for _ in ()).throw(_Odd("a", "b")),
+    "a result that cannot be sent": lambda: lambda: None,
+    "exit by exception": sys.exit,
+}
 
 
 def probe(path: str) -> Any:
