@@ -27,6 +27,7 @@ from core.stamp import Stamp
 from core.tags import journal
 from core.tags.journal import Job, Writer
 from daemon import meeting, processes
+from daemon.backbone import backbone_folder
 from daemon.classification import Classification
 from daemon.config import Config
 from daemon.judge import Judge, hearing_row, verdict_row
@@ -300,6 +301,7 @@ class Desk:
             processes.ANALYSE,
             path,
             str(self._judge.model_dir()),
+            backbone=backbone_folder(self._config.model),
             timeout=self._config.workers.timeout_seconds * 5,
         )
         return hearing_row(heard)

@@ -22,6 +22,7 @@ from core.errors import ConfigError
 
 __all__ = [
     "Config",
+    "Model",
     "Policy",
     "Tags",
     "Training",
@@ -87,6 +88,13 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What hears."""
+
+    backbone: Literal["musicnn", "none"] = "musicnn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
     """The analysis processes."""
 
@@ -130,6 +138,7 @@ class Config:
     watch: Watch = field(default_factory=Watch)
     tags: Tags = field(default_factory=Tags)
     policy: Policy = field(default_factory=Policy)
+    model: Model = field(default_factory=Model)
     workers: Workers = field(default_factory=Workers)
     training: Training = field(default_factory=Training)
     web: Web = field(default_factory=Web)

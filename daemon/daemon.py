@@ -18,6 +18,7 @@ from core.library import runs
 from core.library.codec import time_text
 from daemon import processes, training
 from daemon.app import App, set_up_logging
+from daemon.backbone import backbone_trouble
 from daemon.config import Config, expand
 from daemon.processes import Workers
 from daemon.schedule import missed_night, start_schedule
@@ -95,6 +96,8 @@ def _introduce(app: App, config: Config) -> None:
         click.echo(f"Watching {readable(folder)} and all below it.")
     click.echo(f"The record and the models are in {readable(str(app.state.root))}")
     click.echo(f"Options are read from {readable(str(app.config_path))}")
+    if trouble := backbone_trouble(config.model):
+        click.echo(f"Note: {trouble}")
     program = shlex.quote(readable(str(Path(sys.executable).with_name("genrewatch"))))
     click.echo(
         "Drop music into the folder: each new file without a genre gets one, or an honest "

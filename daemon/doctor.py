@@ -13,6 +13,7 @@ from pathlib import Path
 from core.errors import GenrewatchError
 from daemon import processes
 from daemon.app import App
+from daemon.backbone import backbone_folder, backbone_trouble
 from daemon.config import expand
 from daemon.state import is_locked
 
@@ -37,6 +38,7 @@ def examine(app: App) -> list[Finding]:
         ("state", _state),
         ("record", _record),
         ("model", _model),
+        ("backbone", _backbone),
         ("worker", _worker),
         ("folders", _folders),
         ("file watching", _watching),
@@ -74,6 +76,14 @@ def _record(app: App) -> str:
 def _model(app: App) -> str:
     manifest = app.models.champion()
     return f"{manifest.version}, every file as its manifest says"
+
+
+def _backbone(app: App) -> str:
+    trouble = backbone_trouble(app.config.model)
+    if trouble:
+        raise GenrewatchError(trouble)
+    folder = backbone_folder(app.config.model)
+    return f"whole, in {folder}" if folder else "switched off: only the 135 features are heard"
 
 
 def _worker(app: App) -> str:

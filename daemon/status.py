@@ -11,6 +11,7 @@ from core.errors import ModelError
 from core.library import feedback_log, files, hearings, runs
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
+from daemon.backbone import backbone_trouble
 from daemon.config import Config, expand
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
@@ -56,9 +57,14 @@ class Status:
 
 
 def collect(
-    db: Database, state: State, models: registry.Registry, config: Config, now: datetime
+    db: Database,
+    state: State,
+    models: registry.Registry,
+    config: Config,
+    now: datetime,
+    fault: str | None = None,
 ) -> Status:
-    """Gather the status from the record."""
+    """Gather the status from the record; *fault* is why the options could not be read."""
     running = is_locked(state.daemon_lock)
     daemon = runs.get_setting(db, "daemon") or {}
     model, model_trouble = _model(models)
@@ -69,7 +75,7 @@ def collect(
         paused=bool(runs.get_setting(db, "paused")),
         daemon=daemon,
         folders=tuple(folders or (expand(folder) for folder in config.watch.folders)),
-        counts=files.count_states(db),
+        counts=_counts(db, running=running),
         skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
         failed=tuple(files.files_in_state(db, "failed")),
         review=_judged(db, files.files_in_state(db, "not_sure")),
@@ -79,7 +85,7 @@ def collect(
         model=model,
         last_training=_last_training(db),
         next_training=next_night(config.training, now) if config.training.nightly else None,
-        trouble=_trouble(db, model_trouble),
+        trouble=_trouble(db, fault, model_trouble, backbone_trouble(config.model)),
     )
 
 
@@ -125,9 +131,17 @@ def _model(models: registry.Registry) -> tuple[dict[str, Any], str | None]:
     return {"version": manifest.version, **shown, "provenance": manifest.provenance}, None
 
 
-def _trouble(db: Database, model_trouble: str | None) -> tuple[str, ...]:
-    found = [model_trouble, runs.get_setting(db, "config_error")]
-    return tuple(filter(None, [*found, *(runs.get_setting(db, "watch_trouble") or [])]))
+def _counts(db: Database, *, running: bool) -> dict[str, int]:
+    """Count the files by state; waiting are also those that were not read yet."""
+    counts = files.count_states(db)
+    queue = runs.get_setting(db, "queue") or 0 if running else 0
+    return counts | {"pending": max(counts.get("pending", 0), queue)}
+
+
+def _trouble(db: Database, *faults: str | None) -> tuple[str, ...]:
+    told = [*faults, runs.get_setting(db, "config_error")]
+    told += runs.get_setting(db, "watch_trouble") or []
+    return tuple(dict.fromkeys(filter(None, told)))
 
 
 def _last_training(db: Database) -> dict[str, Any] | None:

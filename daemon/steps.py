@@ -26,6 +26,7 @@ from core.tags import WriteResult, journal
 from core.tags.journal import Writer
 from core.taxonomy import fold, fold_all
 from daemon import lifecycle, meeting, processes
+from daemon.backbone import backbone_folder
 from daemon.config import Config
 from daemon.jobs import BACKLOG, NEW, Job, Jobs
 from daemon.judge import Judge, hearing_row, verdict_row
@@ -101,6 +102,10 @@ class Steps:
         self._lifecycle = Lifecycle()
         self._settling = Settling(self._config.watch.settle_seconds)
         self._at_hand.clear()
+
+    def under_way(self) -> int:
+        """Return how many files are waited for or worked on."""
+        return len(self._lifecycle)
 
     def is_writing(self) -> bool:
         """Say whether a tag write is under way."""
@@ -262,6 +267,7 @@ class Steps:
         return Job(
             call=processes.ANALYSE,
             arguments=(path, str(self._judge.model_dir())),
+            options={"backbone": backbone_folder(self._config.model)},
             # a long recording takes long to read through, though few seconds of it are heard
             seconds=self._config.workers.timeout_seconds + self._hand(path).duration_s / 20,
             done=lambda hearing: self._heard(path, hearing, judge),

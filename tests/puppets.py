@@ -29,7 +29,7 @@ from core.tags import TagReading, WriteResult
 from core.tags.journal import Writer
 from daemon import processes
 from daemon.acts import Desk
-from daemon.config import Config, Policy, Watch
+from daemon.config import Config, Model, Policy, Watch
 from daemon.steps import Clock
 from daemon.supervisor import Supervisor
 
@@ -78,6 +78,7 @@ class PaperHouse:
         self.config = Config(
             watch=Watch(folders=tuple(map(str, self.folders)), settle_seconds=1.0),
             policy=Policy(threshold=threshold),
+            model=Model(backbone="none"),  # paper makes no sound
         )
         self.time = 0.0
         self.lives = 0

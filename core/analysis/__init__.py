@@ -6,6 +6,7 @@ resident unpickles what it returns, so PyAV, scipy and LiteRT are imported insid
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from core.errors import AudioError, UntaggableFile
 from core.stamp import Stamp
 from core.tags import TagReading
+
+if TYPE_CHECKING:
+    from core.analysis.decode import Recording
 
 __all__ = ["Hearing", "Probe", "analyse", "probe", "score"]
 
@@ -41,6 +45,8 @@ class Hearing:
     scores: NDArray[np.float32]  # [members, n, genres], raw logits
     genres: tuple[str, ...]
     seconds_heard: float  # seconds of audio that were decoded for it
+    embedding: NDArray[np.float32] | None = None  # [patches, 200], where there is a backbone
+    tags: NDArray[np.float32] | None = None  # [patches, 50], its probabilities
 
 
 def probe(path: str) -> Probe:
@@ -65,8 +71,11 @@ def probe(path: str) -> Probe:
     )
 
 
-def analyse(path: str, model_dir: str) -> Hearing:
-    """Hear the file at *path* with the model in *model_dir*. Raises AudioError, ModelError."""
+def analyse(path: str, model_dir: str, backbone: str | None = None) -> Hearing:
+    """Hear the file at *path* with the model in *model_dir* and the *backbone* in its folder.
+
+    Raises AudioError, ModelError.
+    """
     from core.analysis.decode import listen
     from core.analysis.features import FEATURE_VERSION, extract
     from core.analysis.runtime import ensemble
@@ -75,6 +84,7 @@ def analyse(path: str, model_dir: str) -> Hearing:
     model = ensemble(model_dir)
     recording = listen(path, plan_segments)
     features, starts_s = extract(recording)
+    embedding, tags = _by_backbone(recording, starts_s, backbone) if backbone else (None, None)
     return Hearing(
         fingerprint=recording.scan.fingerprint,
         duration_s=recording.scan.duration_s,
@@ -85,6 +95,8 @@ def analyse(path: str, model_dir: str) -> Hearing:
         scores=model.score(features),
         genres=tuple(model.manifest.genres),
         seconds_heard=sum(len(piece) for piece in recording.pieces) / RATE,
+        embedding=embedding,
+        tags=tags,
     )
 
 
@@ -93,6 +105,14 @@ def score(features: NDArray[np.float32], model_dir: str) -> NDArray[np.float32]:
     from core.analysis.runtime import ensemble
 
     return ensemble(model_dir).score(features)
+
+
+def _by_backbone(
+    recording: "Recording", starts_s: NDArray[np.float32], folder: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from core.analysis.backbone import backbone, stretches
+
+    return backbone(folder).embed(stretches(recording, starts_s))
 
 
 def _stat(path: str) -> os.stat_result:

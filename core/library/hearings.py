@@ -44,6 +44,8 @@ class HearingRow:
     segments: int
     track_features: Floats  # [2, 135]: mean and std
     pooled_scores: Floats  # [members, genres]
+    embedding: Floats | None = None  # [200]: the backbone's, mean over patches
+    tags: Floats | None = None  # [50]: its tag probabilities, likewise
     starts_s: Floats | None = None  # [segments]
     features: Floats | None = None  # [segments, 135]
     scores: Floats | None = None  # [members, segments, genres]
@@ -77,8 +79,8 @@ def save_hearing(db: Database, row: HearingRow) -> None:
         """
         insert or replace into hearings
             (fingerprint, feature_version, model_version, genres, segments,
-             track_features, pooled_scores, starts_s, features, scores)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             track_features, pooled_scores, embedding, tags, starts_s, features, scores)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         [
             row.fingerprint,
@@ -88,6 +90,8 @@ def save_hearing(db: Database, row: HearingRow) -> None:
             row.segments,
             _half(row.track_features),
             _half(row.pooled_scores),
+            None if row.embedding is None else _half(row.embedding),
+            None if row.tags is None else _half(row.tags),
             None if row.starts_s is None else row.starts_s.astype("<f4").tobytes(),
             None if row.features is None else _half(row.features),
             None if row.scores is None else _half(row.scores),
@@ -99,7 +103,8 @@ def hearing_of(db: Database, fingerprint: str) -> HearingRow | None:
     """Return what was heard in this track."""
     row = db.execute(
         "select fingerprint, feature_version, model_version, genres, segments, track_features, "
-        "pooled_scores, starts_s, features, scores from hearings where fingerprint = ?",
+        "pooled_scores, embedding, tags, starts_s, features, scores "
+        "from hearings where fingerprint = ?",
         [fingerprint],
     ).fetchone()
     return _hearing(row) if row else None
@@ -227,9 +232,11 @@ def _hearing(row: Sequence[Any]) -> HearingRow:
         segments=segments,
         track_features=_array(row[5], (2, -1)),
         pooled_scores=pooled,
-        starts_s=None if row[7] is None else np.frombuffer(row[7], "<f4"),
-        features=None if row[8] is None else _array(row[8], (segments, -1)),
-        scores=None if row[9] is None else _array(row[9], (len(pooled), segments, len(genres))),
+        embedding=None if row[7] is None else _array(row[7], (-1,)),
+        tags=None if row[8] is None else _array(row[8], (-1,)),
+        starts_s=None if row[9] is None else np.frombuffer(row[9], "<f4"),
+        features=None if row[10] is None else _array(row[10], (segments, -1)),
+        scores=None if row[11] is None else _array(row[11], (len(pooled), segments, len(genres))),
     )
 
 

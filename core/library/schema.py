@@ -16,7 +16,7 @@ from core.errors import LibraryError
 
 __all__ = ["SCHEMA_VERSION", "open_library", "writing"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 30.0
 
 migrations = Migrations("genrewatch")
@@ -27,6 +27,12 @@ def m001_first(db: Database) -> None:
     """Create the tables of the first release."""
     for statement in FIRST:
         db.execute(statement)
+
+
+@migrations()
+def m002_tags(db: Database) -> None:
+    """Keep what the backbone's tags say of a track."""
+    db.execute("alter table hearings add column tags blob")  # f16 [50]: mean probabilities
 
 
 def open_library(path: Path) -> Database:

@@ -1,5 +1,6 @@
 """The record on a real SQLite file."""
 
+import contextlib
 import multiprocessing
 import sqlite3
 from dataclasses import replace
@@ -35,6 +36,8 @@ def heard(fingerprint: str = "f1", segments: int = 3) -> HearingRow:
         starts_s=np.arange(segments, dtype=np.float32),
         features=rng.normal(size=(segments, 135)).astype(np.float32),
         scores=rng.normal(size=(4, segments, 2)).astype(np.float32),
+        embedding=rng.normal(size=200).astype(np.float32),
+        tags=rng.random(50).astype(np.float32),
     )
 
 
@@ -67,6 +70,25 @@ def test_a_newer_record_is_refused_untouched(db: Database, tmp_path: Path) -> No
 
     with pytest.raises(LibraryError, match="newer"):
         open_library(tmp_path / "state" / "library.db")
+
+
+def test_a_record_of_version_1_is_brought_up(tmp_path: Path) -> None:
+    """What stands in it stays; what came later is empty."""
+    path = tmp_path / "library.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.executescript(Path(__file__).with_name("version_1.sql").read_text("utf-8"))
+
+    db = open_library(path)
+
+    assert db.execute("pragma user_version").fetchone()[0] == SCHEMA_VERSION
+    assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
+    kept = hearings.hearing_of(db, "f1")
+    assert kept is not None
+    assert kept.embedding is None
+    assert kept.tags is None
+    assert np.allclose(kept.pooled_scores, heard().pooled_scores, atol=1e-3)
+    assert [row.new for row in feedback_log.all_feedback(db)] == [("Jazz",)]
+    hearings.save_hearing(db, heard())
 
 
 def test_something_else_is_no_record(tmp_path: Path) -> None:
@@ -134,7 +156,8 @@ def test_a_hearing_comes_back_to_half_precision(db: Database) -> None:
     found = hearings.hearing_of(db, "f1")
     assert found is not None
     assert found.genres == row.genres
-    for name in ("track_features", "pooled_scores", "starts_s", "features", "scores"):
+    summary = ("track_features", "pooled_scores", "embedding", "tags")
+    for name in (*summary, "starts_s", "features", "scores"):
         np.testing.assert_allclose(getattr(found, name), getattr(row, name), rtol=2e-3, atol=2e-3)
 
 
@@ -146,7 +169,8 @@ def test_a_summary_is_small(db: Database) -> None:
     hearings.drop_segments(db, "f1")
 
     sizes = db.execute(
-        "select length(track_features) + length(pooled_scores), features from hearings"
+        "select length(track_features) + length(pooled_scores) + length(embedding) + length(tags), "
+        "features from hearings"
     ).fetchone()
     assert sizes[0] < 2048
     assert sizes[1] is None
