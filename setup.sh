@@ -10,6 +10,7 @@ unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 VENV=.venv
 STAMP=$VENV/.ready
+BACKBONE=$VENV/share/genrewatch/backbone # where core/registry.py looks for it
 UV_BOUNDS='uv>=0.8,<1'
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -17,7 +18,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 # what the environment was built from, and where: a moved checkout has to be set up anew
 wanted_stamp() {
     pwd -P
-    cksum requirements.lock pyproject.toml setup.sh
+    cksum requirements.lock pyproject.toml setup.sh core/learning/backbone.py
 }
 
 # a shim or a stale link may exist and yet not run, so each candidate has to answer;
@@ -116,6 +117,15 @@ install() { # uv
         --no-deps --no-build-isolation --editable .
 }
 
+# once an environment: TensorFlow turns musicnn's weights into the 1.6 MB that workers run;
+# without them everything works, but hears less
+backbone() {
+    say 'preparing the backbone'
+    if ! "$VENV/bin/python" -m core.learning.backbone --out "$BACKBONE" >"$VENV/backbone.log" 2>&1; then
+        say "the backbone could not be prepared ($VENV/backbone.log tells why), so only the 135 features are heard"
+    fi
+}
+
 # uv.lock names an index, so only the exports are kept; the GPU plug-in is no plain
 # dependency and gets a file of its own
 lock() { # uv
@@ -139,6 +149,7 @@ lock)
     ;;
 esac
 if [ "$(cat "$STAMP" 2>/dev/null)" = "$(wanted_stamp)" ] && answers "$VENV/bin/python"; then
+    [ -f "$BACKBONE/manifest.json" ] || backbone
     exit 0
 fi
 python=$(find_python)
@@ -148,5 +159,6 @@ if ! answers "$VENV/bin/python" || { [ -n "$moved" ] && [ "$moved" != "$(pwd -P)
     make_venv "$uv" "$python"
 fi
 install "$uv"
+backbone
 wanted_stamp >"$STAMP"
 say 'done'
