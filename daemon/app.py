@@ -46,6 +46,15 @@ class App:
         """The options; raises ConfigError."""
         return configuration.load(self.config_path)
 
+    def config_or_defaults(self) -> tuple[Config, str | None]:
+        """The options; where they cannot be read, the defaults and why."""
+        from core.errors import ConfigError
+
+        try:
+            return self.config, None
+        except ConfigError as error:
+            return Config(), str(error)
+
     @cached_property
     def state(self) -> State:
         """The state directory, made where absent; raises LibraryError."""

@@ -83,7 +83,8 @@ def status(app: App, as_json: bool) -> None:
     from daemon import show
     from daemon.status import collect, status_json
 
-    found = collect(app.db, app.state, app.models, app.config, _now())
+    config, fault = app.config_or_defaults()
+    found = collect(app.db, app.state, app.models, config, _now(), fault)
     if as_json:
         show.print_json(status_json(found))
     else:

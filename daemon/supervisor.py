@@ -84,6 +84,8 @@ class Supervisor:
         self._data_version = -1
         self._paused = False
         self._stopping = False
+        self._told_queue: int | None = None
+        self._tell_due = 0.0
 
     def hint(self, path: str) -> None:
         """Say that something may have changed at *path* (from any thread)."""
@@ -129,6 +131,7 @@ class Supervisor:
         self._steps.fall_due(now)
         if now >= self._rescan_due:
             self._rescan()
+        self._tell_queue()
         self._jobs.tend()
         if not self._paused:
             self._jobs.start()
@@ -144,6 +147,15 @@ class Supervisor:
         due = self._steps.next_due()
         moments = [self._rescan_due, now + TICK_S, *([due] if due is not None else [])]
         return max(0.0, min(moments) - now)
+
+    def _tell_queue(self) -> None:
+        """Let `status` know how much is waited for, at most once a tick until nothing is."""
+        count = self._steps.under_way()
+        now = self._clock.monotonic()
+        if count != self._told_queue and (now >= self._tell_due or not count):
+            runs.set_setting(self._db, "queue", count)
+            self._told_queue = count
+            self._tell_due = now + TICK_S
 
     def _tick(self) -> None:
         """Take note of what other processes wrote: a pause, another champion."""

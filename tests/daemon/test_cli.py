@@ -151,7 +151,7 @@ def test_a_broken_configuration_exits_with_two(
     config.write_text("[watch]\nfolder = []\n")
 
     with pytest.raises(SystemExit) as end:
-        main(["--config", str(config), "--state-dir", str(tmp_path / "s"), "status"])
+        main(["--config", str(config), "--state-dir", str(tmp_path / "s"), "review"])
 
     assert end.value.code == 2
     assert "did you mean watch.folders?" in capsys.readouterr().err
