@@ -5,6 +5,7 @@ out. A prediction on a track that its model was trained on is no evidence, and a
 that does not say what it was trained on cannot be compared. It never repairs evidence.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from core.errors import TrainingError
 from core.learning import evaluate
 
-__all__ = ["Decision", "Evidence", "Outcome", "Said", "compare", "require_unseen"]
+__all__ = ["Decision", "Evidence", "Outcome", "Said", "compare", "loss_by_chance", "require_unseen"]
 
 MARGIN = 0.03  # how much worse the truth may be when chance is allowed for (one-sided 95 %)
 MIN_TRACKS = 30  # fewer say nothing either way
 F1_MARGIN = 0.03
 CALIBRATION_MARGIN = 0.02
 GENRE_TRACKS, GENRE_MARGIN = 20, 0.10  # a genre with so many tracks may not lose more
+DOUBT = 0.1  # a loss that chance alone brings more often than this is no loss
 
 
 class Outcome(StrEnum):
@@ -94,9 +96,9 @@ def require_unseen(
 def compare(evidence: Evidence) -> Decision:
     """Decide: the challenger goes live only if it is not worse than the champion.
 
-    Over the tracks whose genre both know it may not be worse beyond chance (margin 3
-    points), nor in macro-F1, in calibration or in a well-filled genre; over what this user
-    said, its count of right answers may not be smaller.
+    Over the tracks whose genre both know it may not be worse by more than 3 points with
+    chance allowed for, nor in macro-F1 or calibration; neither in a well-filled genre nor
+    on what this user said may it lose more than chance explains.
     """
     genres = tuple(sorted({*evidence.champion.genres, *evidence.challenger.genres}))
     truth = np.array([genres.index(genre) for genre in evidence.truth])
@@ -142,11 +144,23 @@ def _labelled(
     truth: NDArray[np.int64],
     labelled: NDArray[np.bool_],
 ) -> dict[str, float]:
+    was, now = ((words.argmax(axis=1) == truth)[labelled] for words in (old, new))
     return {
         "labels": float(labelled.sum()),
-        "labels_right_champion": float((old.argmax(axis=1) == truth)[labelled].sum()),
-        "labels_right_challenger": float((new.argmax(axis=1) == truth)[labelled].sum()),
+        "labels_right_champion": float(was.sum()),
+        "labels_right_challenger": float(now.sum()),
+        "labels_loss_by_chance": loss_by_chance(was, now),
     }
+
+
+def loss_by_chance(was: NDArray[np.bool_], now: NDArray[np.bool_]) -> float:
+    """Return how often chance alone loses as much: McNemar's test, one-sided, mid-p.
+
+    *was* and *now* [tracks] say which answers were right. Fagerland et al. 2013.
+    """
+    lost, won = int(np.sum(was & ~now)), int(np.sum(now & ~was))
+    ways = [math.comb(lost + won, k) for k in range(lost, lost + won + 1)]
+    return float((sum(ways) - ways[0] / 2) / 2 ** (lost + won))
 
 
 def _against(figures: dict[str, float]) -> list[str]:
@@ -157,7 +171,7 @@ def _against(figures: dict[str, float]) -> list[str]:
             f" often, and with chance allowed for perhaps {figures['gain_low']:+.1%}"
             f" (at most {-MARGIN:+.0%} is let through)"
         )
-    if figures["labels_right_challenger"] < figures["labels_right_champion"]:
+    if figures["labels_loss_by_chance"] < DOUBT:
         against.append(
             f"of {figures['labels']:.0f} tracks that you labelled it gets"
             f" {figures['labels_right_challenger']:.0f} right, the one in use"
@@ -183,7 +197,8 @@ def _against_genres(
     for number, genre in enumerate(genres):
         mine = known & (truth == number)
         lost = float(was[mine].mean() - now[mine].mean()) if mine.any() else 0.0
-        if mine.sum() >= GENRE_TRACKS and lost > GENRE_MARGIN:
+        chance = loss_by_chance(was[mine], now[mine])
+        if mine.sum() >= GENRE_TRACKS and lost > GENRE_MARGIN and chance < DOUBT:
             against.append(f"it finds {lost:.0%} less of the {genre} tracks")
     return against
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import TrainingError
-from core.learning.gate import Evidence, Outcome, Said, compare, require_unseen
+from core.learning.gate import Evidence, Outcome, Said, compare, loss_by_chance, require_unseen
 
 GENRES = ("Jazz", "Metal", "Rock")
 Truth = NDArray[np.int64]
@@ -101,6 +101,32 @@ def test_dishonest_confidences_are_refused() -> None:
     decision = compare(evidence(champion, boastful, TRUTH))
 
     assert any("less honest" in reason for reason in decision.reasons)
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "chance"),
+    [(0, 0, 0.5), (1, 0, 0.25), (5, 0, 0.015625), (3, 3, 0.5), (7, 3, 0.11328125)],
+)
+def test_loss_by_chance_is_the_table_s(lost: int, won: int, chance: float) -> None:
+    """McNemar's mid-p, by hand: half of the observed outcome, all of the worse ones."""
+    was = np.array([True] * lost + [False] * won + [True])
+    now = np.array([False] * lost + [True] * won + [True])
+
+    assert loss_by_chance(was, now) == pytest.approx(chance)
+
+
+def test_a_label_lost_by_chance_keeps_nobody_out() -> None:
+    """Two right answers fewer on forty labels is luck, not a worse model."""
+    labelled = np.arange(600) < 40
+    champion, challenger = words(TRUTH, 0.7, seed=1), words(TRUTH, 0.7, seed=1)
+    wrong = np.flatnonzero(labelled)[:4]
+    champion[wrong[:2]] = np.eye(3)[TRUTH[wrong[:2]]]
+    challenger[wrong[:2]] = np.eye(3)[(TRUTH[wrong[:2]] + 1) % 3]
+
+    decision = compare(evidence(champion, challenger, TRUTH, labelled))
+
+    assert decision.figures["labels_right_challenger"] < decision.figures["labels_right_champion"]
+    assert decision.outcome is Outcome.PROMOTED
 
 
 def test_few_tracks_decide_nothing() -> None:
