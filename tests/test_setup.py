@@ -34,7 +34,8 @@ def test_lock_names_no_index_and_hashes_everything(name: str) -> None:
 def test_lock_keeps_to_the_bounds_of_the_project() -> None:
     """A bound that was changed without `make lock` is found here."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    groups = project["dependency-groups"]
+    wanted = project["project"]["dependencies"] + groups["dev"] + groups["backbone"]
     metal = project["project"]["optional-dependencies"]["metal"]
 
     for lock, requirements in (("requirements.lock", wanted), ("requirements-metal.lock", metal)):
@@ -48,6 +49,15 @@ def test_gpu_plug_in_is_no_plain_dependency() -> None:
     """It has no wheel for Linux, and stays a choice on a Mac."""
     assert "tensorflow-metal" not in locked("requirements.lock")
     assert list(locked("requirements-metal.lock")) == ["tensorflow-metal"]
+
+
+def test_the_backbones_package_is_never_asked_of_an_installer() -> None:
+    """Its pins of 2020 would make `pip install genrewatch` fail; only our lock file brings it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    published = [project["dependencies"], *project["optional-dependencies"].values()]
+
+    assert "musicnn" in locked("requirements.lock")
+    assert "musicnn" not in str(published)
 
 
 def test_setup_says_in_one_sentence_what_is_missing(tmp_path: Path) -> None:
