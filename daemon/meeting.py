@@ -42,7 +42,7 @@ def meet_probe(
         stamp=probe.stamp,
         tag=probe.tag,
     )
-    return meet(reading, _known(db, path, probe.fingerprint, on_lost_mount), empty_values)
+    return meet(reading, _known(db, reading, on_lost_mount), empty_values)
 
 
 def save(db: Database, met: Met, now: datetime) -> None:
@@ -117,12 +117,11 @@ def _save_row(db: Database, met: Met, row: FileRow, now: datetime) -> None:
     files.save_file(db, row, now)
 
 
-def _known(
-    db: Database, path: str, fingerprint: str, on_lost_mount: Callable[[str], bool]
-) -> Known:
+def _known(db: Database, reading: Reading, on_lost_mount: Callable[[str], bool]) -> Known:
+    path, fingerprint = reading.path, reading.fingerprint
     at_path = files.file_at(db, path)
     same = at_path is not None and at_path.fingerprint == fingerprint
-    moved = None if same else _moved_from(db, path, fingerprint, on_lost_mount)
+    moved = None if same else _moved_from(db, reading, on_lost_mount)
     where = moved.path if moved else path
     past = [row for row in writes.writes_at(db, where) if row.fingerprint == fingerprint]
     standing = [row for row in past if row.state == "done" and row.undoes is None]
@@ -159,10 +158,15 @@ def _is_left_alone(db: Database, fingerprint: str) -> bool:
 
 
 def _moved_from(
-    db: Database, path: str, fingerprint: str, on_lost_mount: Callable[[str], bool]
+    db: Database, reading: Reading, on_lost_mount: Callable[[str], bool]
 ) -> FileRow | None:
-    for row in files.files_of_track(db, fingerprint):
-        elsewhere = row.path != path and not os.path.lexists(row.path)
-        if elsewhere and not on_lost_mount(row.path):
+    """Return the row of this track whose file is no more where it was.
+
+    A folder that is empty then may be a lost mount, but not where the very inode is here.
+    """
+    for row in files.files_of_track(db, reading.fingerprint):
+        if row.path == reading.path or os.path.lexists(row.path):
+            continue
+        if row.stamp.inode == reading.stamp.inode or not on_lost_mount(row.path):
             return row
     return None

@@ -214,6 +214,17 @@ def test_a_lost_mount_is_not_all_deleted(house: PaperHouse, tagged: Path, way: s
     assert house.kinds() == []
 
 
+def test_the_last_file_moved_out_of_a_folder_is_a_move(house: PaperHouse, tagged: Path) -> None:
+    """An inbox is empty each time its last file is filed; that is no lost mount."""
+    new = house.folders[1] / "filed.mp3"
+    paper(tagged, "A", ("Zydeco",), "one")  # retagged on the way
+    tagged.rename(new)
+    house.settle()
+
+    assert house.kinds() == ["correction"]
+    assert len(house.done(new)) == 1
+
+
 def test_a_rescan_finds_nothing_where_nothing_changed(house: PaperHouse, tagged: Path) -> None:
     """Our own writes, too, are known as they lie there."""
     assert [f for f in house.daemon._scan.all() if isinstance(f, Found)] == []
