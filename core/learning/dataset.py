@@ -49,6 +49,7 @@ class Track:
     copies: tuple[NDArray[np.float32], ...] = ()  # each [m, 135], used for fitting alone
     weight: float = 1.0
     labelled: bool = False  # this program's user said the genre
+    fold: int = -1  # in which the model before held it out; -1: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +212,7 @@ def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
     ends = np.searchsorted(held["track"], np.arange(1, count))
     rows = np.split(held["features"].astype(np.float32), ends)
     labelled = held.get("labelled", np.zeros(count, dtype=bool))
+    fold = held.get("fold", np.full(count, -1))
     tracks = tuple(
         Track(
             fingerprint=held["fingerprint"][i].decode(),
@@ -218,6 +220,7 @@ def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
             group=f"replay:{held['group'][i]}",
             features=rows[i],
             labelled=bool(labelled[i]),
+            fold=int(fold[i]),
         )
         for i in range(count)
     )
@@ -272,28 +275,42 @@ def require_enough(tracks: Sequence[Track]) -> None:
         )
 
 
-def split_groups(tracks: Sequence[Track], *, folds: int, seed: int) -> NDArray[np.int64]:
+def split_groups(
+    tracks: Sequence[Track], *, folds: int, seed: int, keep: bool = False
+) -> NDArray[np.int64]:
     """Return a fold [tracks] for each track: no group in two folds, genres spread evenly.
 
     Groups are dealt from the largest to the smallest, each into the fold where its genres
-    are rarest so far; equals are dealt at random.
+    are rarest so far; equals are dealt at random. With *keep*, groups that a model before
+    held out in a fold stay there, so that its words and new ones can be compared in pairs.
     """
-    genre_number = {genre: i for i, genre in enumerate(genres_of(tracks))}
+    genres = {genre: i for i, genre in enumerate(genres_of(tracks))}
     groups = group_numbers(tracks)
-    table = np.zeros((int(groups.max()) + 1, len(genre_number)))  # group x genre
-    np.add.at(table, (groups, np.array([genre_number[t.genre] for t in tracks])), 1.0)
+    table = np.zeros((int(groups.max()) + 1, len(genres)))  # group x genre
+    np.add.at(table, (groups, np.array([genres[t.genre] for t in tracks])), 1.0)
     share = table / table.sum(axis=0)
+    fold_of = _folds_before(tracks, groups) if keep else np.full(len(share), -1)
+    full = np.zeros((folds, len(genres)))
+    for group in np.flatnonzero(fold_of >= 0):
+        full[fold_of[group]] += share[group]
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(share))
     order = order[np.argsort(-share[order].sum(axis=1), kind="stable")]
-    full = np.zeros((folds, len(genre_number)))
-    fold_of = np.zeros(len(share), dtype=np.int64)
-    for group in order:
+    for group in order[fold_of[order] < 0]:
         crowding = full @ (share[group] > 0) + 1e-3 * full.sum(axis=1)
         fold = rng.permutation(folds)
         fold_of[group] = fold[np.argmin(crowding[fold])]
         full[fold_of[group]] += share[group]
     return np.asarray(fold_of[groups], dtype=np.int64)
+
+
+def _folds_before(tracks: Sequence[Track], groups: NDArray[np.int32]) -> NDArray[np.int64]:
+    """[groups]: the fold of a group's first track that has one, else -1."""
+    before = np.full(int(groups.max()) + 1, -1)
+    for track, group in zip(tracks, groups, strict=True):
+        if before[group] < 0:
+            before[group] = track.fold
+    return before
 
 
 def apart(

@@ -49,6 +49,7 @@ class Trained:
     ensemble: Ensemble
     tracks: tuple[Track, ...]
     out_of_fold: NDArray[np.float64]  # [tracks, G], calibrated without the track's artist
+    folds: NDArray[np.integer[Any]]  # [tracks], which of them were predicted together
     calibration: Calibration
     promise: Promise
     accuracy: Accuracy
@@ -149,6 +150,7 @@ def _replay(trained: Trained) -> dict[str, NDArray[Any]]:
         "group": group_numbers(trained.tracks),
         "fingerprint": np.array([t.fingerprint.encode() for t in trained.tracks], "S32"),
         "oof": trained.out_of_fold.astype(np.float16),
+        "fold": trained.folds.astype(np.int8),
         "labelled": np.array([track.labelled for track in trained.tracks]),
     }
 

@@ -66,8 +66,9 @@ def train(
     studio = Studio(genres, feature_groups(), recipe)
     groups = group_numbers(tracks)
     if folds is None:
-        parts = min(recipe.folds, int(groups.max()) + 1)
-        folds = split_groups(tracks, folds=parts, seed=recipe.seed)
+        before = max(track.fold for track in tracks) + 1
+        parts = max(before, min(recipe.folds, int(groups.max()) + 1))
+        folds = split_groups(tracks, folds=parts, seed=recipe.seed, keep=True)
     fitted = _counted(progress, (len(np.unique(folds)) + 1) * recipe.members)
     pooled = out_of_fold(tracks, folds, studio, check, fitted)
     truth = np.array([genres.index(track.genre) for track in tracks])
@@ -79,6 +80,7 @@ def train(
         ensemble=ensemble,
         tracks=tuple(tracks),
         out_of_fold=honest,
+        folds=folds,
         calibration=fit_calibration(pooled, truth, groups),
         promise=promise_threshold(honest, truth, groups),
         accuracy=evaluate.accuracy(honest[about], truth[about], groups[about]),

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,23 @@ def test_folds_follow_the_seed(some_tracks: tuple[Track, ...]) -> None:
 
     assert np.array_equal(first, split_groups(some_tracks, folds=4, seed=1))
     assert not np.array_equal(first, split_groups(some_tracks, folds=4, seed=2))
+
+
+def test_groups_stay_in_the_folds_they_had(some_tracks: tuple[Track, ...]) -> None:
+    """A new night holds out together what the one before did; newcomers are dealt."""
+    before = split_groups(some_tracks, folds=4, seed=1)
+    known = [
+        replace(track, fold=int(fold) if i < 60 else -1)
+        for i, (track, fold) in enumerate(zip(some_tracks, before, strict=True))
+    ]
+
+    after = split_groups(known, folds=4, seed=9, keep=True)
+
+    assert np.array_equal(after[:60], before[:60])
+    assert (after >= 0).all()
+    for group in {track.group for track in known}:
+        mine = {int(f) for t, f in zip(known, after, strict=True) if t.group == group}
+        assert len(mine) == 1
 
 
 def test_a_group_on_both_sides_is_refused(some_tracks: tuple[Track, ...]) -> None:
