@@ -219,9 +219,7 @@ def _format_of(path: str | bytes | Path) -> str:
 
 
 @lru_cache(maxsize=512)
-def _take(  # noqa: PLR0917  (all six are the key of the cache)
-    style: str, seconds: float, seed: int, rate: int, channels: int, fmt: str
-) -> bytes:
+def _take(style: str, seconds: float, seed: int, rate: int, channels: int, fmt: str) -> bytes:
     samples = synthesise(style, seconds, seed, rate, channels)
     return _encode(np.atleast_2d(samples.T), rate, fmt, {})
 
