@@ -312,7 +312,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workshop = root / "workshop"
     workshop.mkdir()
     house = House(workshop, None)
-    options = ["--augment-factor", "0", "--epochs", "20"]
+    options = ["--augment-factor", "0", "--epochs", "4"]
     done = house.cli("train", "--sample-dir", samples, *options)
     house.close()
     assert done.returncode == 0, done.stderr
