@@ -58,7 +58,7 @@ def probe(path: str) -> Any:
     return _ended(path, "probe") or _probe(path)
 
 
-def analyse(path: str, folder: str) -> Any:
+def analyse(path: str, folder: str, backbone: str | None = None) -> Any:
     """Hear paper, unless its name says how to end."""
     return _ended(path, "analyse") or _hearing(path, folder)
 
