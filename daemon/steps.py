@@ -238,8 +238,9 @@ class Steps:
 
     def _probed(self, path: str, probe: "Probe") -> None:
         at_hand = self._hand(path)
-        if probe.stamp != at_hand.stamp:  # it moved on while it was read
-            self._handle(lifecycle.Changed(path=path))
+        entry = look(path)
+        if entry is None or not probe.stamp == at_hand.stamp == entry.stamp:
+            self._handle(lifecycle.Changed(path=path))  # it moved on while it was read
         at_hand.duration_s, at_hand.unwritable = probe.duration_s, probe.tag.unwritable
         files.remember_track(self._db, probe.fingerprint, probe.duration_s, self._clock.now())
         met = meeting.meet_probe(
@@ -312,6 +313,7 @@ class Steps:
         return kept if kept.model_version == self._judge.model().version else None
 
     def _judged(self, row: FileRow, kept: HearingRow) -> None:
+        self._hand(row.path).stamp = row.stamp  # the state of the file that is decided about
         verdict = self._judge.verdict(kept, row)
         hearings.save_verdict(self._db, verdict_row(kept.fingerprint, verdict), self._clock.now())
         at_hand = self._at_hand.get(row.path, _AtHand())
@@ -331,7 +333,8 @@ class Steps:
 
     def _writing(self, path: str, genre: str) -> Job | None:
         row = files.file_at(self._db, path)
-        if row is None:
+        if row is None or row.stamp != self._hand(path).stamp:  # a command was quicker
+            self._handle(lifecycle.Changed(path=path))
             self._handle(lifecycle.Written(path=path))
             return None
         try:

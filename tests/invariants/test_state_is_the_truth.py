@@ -106,6 +106,27 @@ def test_a_restored_backup_is_a_reversion(house: PaperHouse, tagged: Path) -> No
     assert len(house.done(tagged)) == 1
 
 
+def test_a_restored_backup_is_a_reversion_where_we_keep_the_mtime(tmp_path: Path) -> None:
+    """The file's own time says nothing then; the time of our write does."""
+    house = PaperHouse(tmp_path)
+    house.live()
+    path = house.music / "a.mp3"
+    paper(path, "A")
+    old = 1_000_000_000
+    os.utime(path, (old, old))
+    shutil.copy2(path, tmp_path / "backup")
+    house.settle()
+    house.db.execute("update tag_writes set after_mtime_ns = ?", [old * 10**9])
+    os.utime(path, (old, old))
+    house.settle()
+
+    shutil.copy2(tmp_path / "backup", path)
+    house.settle()
+
+    assert house.kinds() == ["reversion"]
+    house.close()
+
+
 def test_a_players_database_is_a_reversion(house: PaperHouse, tagged: Path) -> None:
     """It writes all fields as it knew them, with a new time."""
     paper(tagged, "A", (), "One (feat. Two)")

@@ -320,6 +320,56 @@ def test_undo_leaves_a_genre_of_another_track_alone(house: PaperHouse) -> None:
     assert read_paper(path)["genres"] == [guess("A")]
 
 
+@pytest.mark.parametrize("act", ["tag", "undo"])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_command_beside_a_reading_daemon_is_heard_once(
+    house: PaperHouse, act: str, turns: int
+) -> None:
+    """What a worker read just before the command wrote is not taken for a later edit."""
+    path = house.music / "a.mp3"
+    paper(path, "A")
+    house.settle()
+    paper(path, "A", (guess("A"),), "another title")  # so that the daemon reads it again
+    house.daemon._rescan()
+    house.time += 1.0
+    for _ in range(turns):
+        house.step()
+    if act == "tag":
+        done = house.desk.tag(str(path), ("Zydeco",), house.now(), dry_run=False)
+    else:
+        done = house.desk.undo(str(path), house.now(), dry_run=False)
+    house.settle()
+    house.settle()
+
+    assert done.written
+    assert read_paper(path)["genres"] == list(done.new)
+    assert house.kinds() == (["correction"] if act == "tag" else [])
+    assert house.row(path).genres == done.new
+
+
+def test_a_word_that_comes_while_our_write_waits_is_kept(house: PaperHouse) -> None:
+    """Decided in a pause, say, and a person names the genre before it is over."""
+    path = house.music / "a.mp3"
+    paper(path, "A")
+    house.daemon._rescan()
+    house.time += 1.0
+    daemon = house.daemon
+    for _ in range(3):  # probe and hearing are done, and the write is queued
+        daemon._take_messages(0.0)
+        daemon._steps.fall_due(house.time)
+        if daemon._steps.is_writing():
+            break
+        daemon._jobs.start()
+    assert daemon._steps.is_writing()
+
+    assert house.desk.tag(str(path), ("Zydeco",), house.now(), dry_run=False).written
+    house.settle()
+
+    assert read_paper(path)["genres"] == ["Zydeco"]
+    assert house.row(path).origin == "person"
+    assert house.kinds() == ["label"]
+
+
 def test_named_again_it_is_written(house: PaperHouse, emptied: Path) -> None:
     """A person's later word lifts the earlier one."""
     done = house.desk.tag(str(emptied), ("Zydeco",), house.now(), dry_run=False)
