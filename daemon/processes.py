@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -49,6 +50,7 @@ REWRITE = "core.tags.rewrite:write_genres"
 TRAIN = "core.learning.train"
 NIGHTLY = "core.learning.nightly"
 
+GUARD_S = 0.2  # how often to look whether the trainer is to be ended
 START_S = 0.2  # how often to look whether a worker has started
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -200,11 +202,13 @@ def run_trainer(
     *,
     stdin: str = "",
     seconds: float | None = None,
+    stopped: threading.Event | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Run a trainer to its end at the lowest priority, yielding its JSON lines.
 
-    Raises TrainingError when it dies, overruns *seconds* or reports an error.
+    Raises TrainingError when it dies, overruns *seconds*, is *stopped* or reports an error.
     """
+    stopped = stopped or threading.Event()
     command = [sys.executable, "-m", module, *arguments]
     home = Path(__file__).resolve().parent.parent
     with (
@@ -219,10 +223,13 @@ def run_trainer(
             env=_trainer_environment(),
             start_new_session=True,
         ) as process,
-        _killed_after(process, seconds) as timed_out,
+        _killed_after(process, seconds, stopped) as timed_out,
     ):
         yield from _messages(process, stdin)
-        _check_end(process.wait(), errors, timed_out=timed_out.is_set())
+        code = process.wait()
+        if stopped.is_set():
+            raise TrainingError("stopped with the daemon", None, "it is made up for next night")
+        _check_end(code, errors, timed_out=timed_out.is_set())
 
 
 def this_process() -> Writer:
@@ -323,24 +330,38 @@ def _trainer_environment() -> dict[str, str]:
 
 @contextmanager
 def _killed_after(
-    process: "subprocess.Popen[str]", seconds: float | None
+    process: "subprocess.Popen[str]", seconds: float | None, stopped: threading.Event
 ) -> Iterator[threading.Event]:
-    """Kill the process when its time is up, or when whoever reads from it gives up."""
+    """Kill the process when its time is up, it is stopped, or its reader gives up."""
     timed_out = threading.Event()
-
-    def end() -> None:
-        timed_out.set()
-        process.kill()
-
-    timer = threading.Timer(seconds or threading.TIMEOUT_MAX, end)
-    timer.daemon = True
-    timer.start()
+    guard = threading.Thread(
+        target=_guard, args=(process, seconds, stopped, timed_out), daemon=True
+    )
+    guard.start()
     try:
         yield timed_out
     finally:
-        timer.cancel()
         if process.poll() is None:
             process.kill()
+        process.wait()
+        guard.join()
+
+
+def _guard(
+    process: "subprocess.Popen[str]",
+    seconds: float | None,
+    stopped: threading.Event,
+    timed_out: threading.Event,
+) -> None:
+    end = None if seconds is None else time.monotonic() + seconds
+    while process.poll() is None:
+        if stopped.wait(GUARD_S):
+            process.kill()
+            return
+        if end is not None and time.monotonic() > end:
+            timed_out.set()
+            process.kill()
+            return
 
 
 def _messages(process: "subprocess.Popen[str]", stdin: str) -> Iterator[dict[str, Any]]:

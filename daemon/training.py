@@ -41,6 +41,7 @@ def retrain(
     *,
     asked_by: str,
     progress: Progress = lambda message: None,
+    stopped: threading.Event | None = None,
 ) -> Outcome:
     """Train on base replay and people's labels; put the result to use only if it is no worse.
 
@@ -50,7 +51,7 @@ def retrain(
     with locked(state.training_lock, busy):
         run = runs.begin_run(db, asked_by, _now())
         newest = feedback_log.last_feedback_id(db)
-        outcome = _outcome(db, state, config, asked_by, progress)
+        outcome = _outcome(db, state, config, asked_by, progress, stopped)
         learned = newest if outcome.outcome in ("promoted", "refused") else 0
         runs.end_run(
             db,
@@ -108,7 +109,7 @@ class Background:
         db = open_library(self._state.library)
         try:
             outcome = retrain(
-                db, self._state, self._config, asked_by="night", progress=self._check_stop
+                db, self._state, self._config, asked_by="night", stopped=self._stopped
             )
             log.info("nightly training", outcome=outcome.outcome, reason=outcome.reason)
         except GenrewatchError as error:
@@ -116,19 +117,20 @@ class Background:
         finally:
             db.close()
 
-    def _check_stop(self, message: dict[str, Any]) -> None:
-        if self._stopped.is_set():
-            raise TrainingError("stopped with the daemon", None, "it is made up for next night")
-
 
 def _outcome(
-    db: Database, state: State, config: Config, asked_by: str, progress: Progress
+    db: Database,
+    state: State,
+    config: Config,
+    asked_by: str,
+    progress: Progress,
+    stopped: threading.Event | None,
 ) -> Outcome:
     reason = _nothing_new(db, config) if asked_by == "night" else None
     if reason:
         return Outcome(outcome="skipped", reason=reason)
     try:
-        return _train(state, config, progress)
+        return _train(state, config, progress, stopped)
     except GenrewatchError as error:
         return Outcome(outcome="failed", reason=error.reason)
 
@@ -139,11 +141,13 @@ def _nothing_new(db: Database, config: Config) -> str | None:
     return f"nothing to learn yet: {new} of {needed} new labels" if new < needed else None
 
 
-def _train(state: State, config: Config, progress: Progress) -> Outcome:
+def _train(
+    state: State, config: Config, progress: Progress, stopped: threading.Event | None
+) -> Outcome:
     models = registry.Registry(state.models, registry.base_dir())
     now = _now()
     version = models.new_version(f"{now:%Y-%m-%d}")
-    for message in _messages(state, config, models, version, now):
+    for message in _messages(state, config, models, version, now, stopped):
         progress(message)
         if message.get("event") == "done":
             return _finish(models, message, version)
@@ -151,7 +155,12 @@ def _train(state: State, config: Config, progress: Progress) -> Outcome:
 
 
 def _messages(
-    state: State, config: Config, models: registry.Registry, version: str, now: datetime
+    state: State,
+    config: Config,
+    models: registry.Registry,
+    version: str,
+    now: datetime,
+    stopped: threading.Event | None,
 ) -> Iterator[dict[str, Any]]:
     limits = config.training
     yield from processes.run_trainer(
@@ -166,6 +175,7 @@ def _messages(
             *("--max-memory-mb", str(limits.max_memory_mb)),
         ],
         seconds=limits.max_minutes * 60 + 60,
+        stopped=stopped,
     )
 
 

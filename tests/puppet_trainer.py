@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 
@@ -26,6 +27,8 @@ def main() -> None:
         make(wishes.champion, folder, wishes.version, damaged=how == "promotes a damaged model")
     if how.startswith("dies"):
         os.kill(os.getpid(), signal.SIGKILL)
+    if how == "hangs":
+        time.sleep(600)
     if how == "says nothing":
         return
     if how == "raises":

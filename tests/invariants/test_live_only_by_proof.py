@@ -18,6 +18,7 @@ from core.library import feedback_log, runs
 from daemon import processes, training
 from daemon.config import Config, Training
 from daemon.state import State, locked
+from tests.conftest import until
 from tests.puppets import GENRES, PaperHouse, guess, paper
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -137,6 +138,21 @@ def test_too_few_words_are_no_night(house: PaperHouse, monkeypatch: pytest.Monke
     house.config = Config(training=Training(minimum_feedback=2))
 
     assert night(house).outcome == "skipped"
+
+
+def test_a_night_ends_with_the_daemon(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trainer that is deep in its work is not waited for; the champion stays."""
+    monkeypatch.setenv("PUPPET", "hangs")
+    trainer = training.Background(State(root=house.root), house.config)
+    trainer.start()
+    until(lambda: len(list(house.models.glob("*-*.1"))) == 1)
+
+    trainer.stop()
+
+    assert champion(house) == "one"
+    run = runs.last_run(house.db)
+    assert run is not None
+    assert (run.outcome, "stopped" in run.reason) == ("failed", True)
 
 
 def test_two_never_train_at_once(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
