@@ -29,7 +29,6 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from core.stamp import Stamp
-from core.tags.journal import is_scratch
 
 __all__ = ["Directory", "Entry", "Rules", "Skipped", "Watcher", "look", "walk"]
 
@@ -73,7 +72,7 @@ NEVER_FOLDERS = (
     "audiobook",
     "hörbücher",
 )
-NEVER_FILES = ("*.m4p", "*.m4b")
+NEVER_SUFFIXES = (".m4p", ".m4b")  # bought with DRM, audiobooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,27 +116,26 @@ class Rules:
 
     def wants_file(self, path: str) -> bool:
         """Say whether the file is music that may be complete."""
-        if not self.is_audio(path) or self._excluded(path):
-            return False
         name = os.path.basename(path).casefold()  # noqa: PTH119
-        if self.skip_known and _matches(name, NEVER_FILES):
+        if not _is_finished_audio(name) or self._excluded(path):
+            return False
+        if self.skip_known and name.endswith(NEVER_SUFFIXES):
             return False
         return self._matches_path(path, self.include)
 
     def is_audio(self, path: str) -> bool:
         """Say whether the name is that of a finished audio file."""
-        name = os.path.basename(path).casefold()  # noqa: PTH119
-        if name.startswith(".") or is_scratch(name) or _matches(name, UNFINISHED):
-            return False
-        return name.endswith(AUDIO_SUFFIXES)
+        return _is_finished_audio(os.path.basename(path).casefold())  # noqa: PTH119
 
     def _excluded(self, path: str) -> bool:
         return self._matches_path(path, self.exclude)
 
     def _matches_path(self, path: str, patterns: tuple[str, ...]) -> bool:
+        if patterns in ((), ("*",)):  # as by default: a rescan asks for each of 100,000 names
+            return bool(patterns)
         folded = path.casefold()
         name = os.path.basename(folded)  # noqa: PTH119
-        return patterns == ("*",) or _matches(name, patterns) or _matches(folded, patterns)
+        return _matches(name, patterns) or _matches(folded, patterns)
 
 
 @dataclass(slots=True)
@@ -271,6 +269,13 @@ def _first_time(path: str, entered: set[tuple[int, int]]) -> bool:
         return False
     entered.add(key)
     return True
+
+
+def _is_finished_audio(name: str) -> bool:
+    """Say whether the folded *name* is that of a finished audio file."""
+    if name.startswith(".") or not name.endswith(AUDIO_SUFFIXES):  # our copies have dot names
+        return False
+    return not _matches(name, UNFINISHED)
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
