@@ -116,23 +116,21 @@ def test_what_lay_there_is_read_not_written(house: House) -> None:
     assert house.feedback() == []
 
 
-@pytest.mark.parametrize(
-    "name", ["a.mp3.part", "a.mp3.crdownload", ".a.mp3", "a.sync-conflict-1.mp3"]
-)
-def test_a_temporary_name_waits(house: House, name: str) -> None:
+def test_a_temporary_name_waits(house: House) -> None:
     """Downloads and sync copies are left alone until they have their final name."""
     house.configure(watch__rescan_minutes=0.03)
     house.start()
-    path = house.drop(name, style="metal", fmt="mp3")
-    before = path.read_bytes()
+    names = ("a.mp3.part", "b.mp3.crdownload", ".c.mp3", "d.sync-conflict-1.mp3", "e.mp3.!qB")
+    paths = [house.drop(n, style="metal", fmt="mp3", seed=i) for i, n in enumerate(names)]
+    before = [path.read_bytes() for path in paths]
     house.rescans()
-    assert house.row(path) is None
-    assert path.read_bytes() == before
+    assert [house.row(path) for path in paths] == [None] * len(paths)
+    assert [path.read_bytes() for path in paths] == before
 
-    final = path.rename(house.music / "final.mp3")
+    final = [path.rename(house.music / f"{i}.mp3") for i, path in enumerate(paths)]
 
-    house.wait_for(final, "tagged")
-    assert genres_in(final) == ["metal"]
+    assert set(house.wait_all(final).values()) == {"tagged"}
+    assert genres_in(final[0]) == ["metal"]
 
 
 def test_a_slow_copy_is_waited_for(house: House) -> None:
