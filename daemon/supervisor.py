@@ -68,6 +68,7 @@ class Supervisor:
         self._config = config
         self._clock = clock
         self._workers = workers
+        self._writer = writer
         self._retrain = retrain
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         folders = [expand(folder) for folder in config.watch.folders]
@@ -193,11 +194,17 @@ class Supervisor:
         now = self._clock.now()
         journal.recover(
             self._db,
-            processes.is_alive,
+            self._is_at_it,
             self._genres_of,
             now,
             lambda write, row: meeting.say_by_write(self._db, write, row, now),
         )
+
+    def _is_at_it(self, writer: Writer) -> bool:
+        """Say whether a write of *writer* may still end; none of ours does while we rest."""
+        if writer == self._writer and not len(self._jobs) and self._inbox.empty():
+            return False
+        return processes.is_alive(writer)
 
     def _genres_of(self, path: str) -> tuple[tuple[str, ...], Stamp] | None:
         try:

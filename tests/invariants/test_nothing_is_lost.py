@@ -6,6 +6,7 @@ meets none; after each death a new life must leave everything as one undisturbed
 
 import multiprocessing
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from core.errors import GenrewatchError
 from core.library.schema import open_library
+from core.tags import journal
 from daemon import processes
 from tests.puppets import Crash, PaperHouse, Worker, guess, paper, read_paper
 
@@ -169,6 +171,29 @@ def test_a_write_that_lost_its_file_is_not_waited_for(
     house.settle()
 
     assert read_paper(path)["genres"] == [guess("A")]
+
+
+def test_a_fault_while_a_write_is_recorded_blocks_nothing(
+    lives: Callable[[], PaperHouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record was locked for too long, say: the write is found out about, and ours."""
+    house = lives()
+    monkeypatch.setattr(processes, "is_alive", lambda writer: True)  # as we are
+    path = house.music / "a.mp3"
+    paper(path, "A")
+
+    def fail(*_: Any) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "commit", fail)
+        house.daemon._guarded(house.settle)
+    assert house.leftovers() == [path]
+    house.settle()
+
+    assert house.leftovers() == []
+    assert (house.row(path).state, house.row(path).origin) == ("tagged", "ours")
+    assert house.kinds() == []
 
 
 def test_several_processes_may_open_a_new_record_at_once(tmp_path: Path) -> None:
