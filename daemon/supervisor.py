@@ -36,7 +36,7 @@ __all__ = ["Supervisor", "rules_of"]
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 1.0  # how often the record is asked whether someone else has written
+TICK_S = 2.0  # how often the record is asked whether someone else has written: a pause, a model
 AFTER_FAULT_S = 10.0  # a full disk or a damaged model is no better a moment later
 LEAVE_S = 10.0  # how long a write under way may take to end when we are stopped
 
