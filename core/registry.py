@@ -134,6 +134,7 @@ class Registry:
     def __init__(self, root: Path, base: Path) -> None:
         self._root = root
         self._base = base
+        self._champion: tuple[tuple[int, int] | None, Path] | None = None
 
     def versions(self) -> list[Path]:
         """Return the folders of all versions, the base first, then by name (by age)."""
@@ -150,8 +151,19 @@ class Registry:
 
     def champion_dir(self) -> Path:
         """Return the folder of the model in use: cheap, asked before every job."""
-        history = self._history()
-        return self.folder(history[-1]) if history else self._base
+        mark = self._mark()
+        if self._champion is None or self._champion[0] != mark:
+            history = self._history()
+            self._champion = (mark, self.folder(history[-1]) if history else self._base)
+        return self._champion[1]
+
+    def _mark(self) -> tuple[int, int] | None:
+        """Return what changes when another champion is named: a stat is all a tick may cost."""
+        try:
+            found = (self._root / "champion").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_ino
 
     def champion(self) -> Manifest:
         """Return the model in use, verified."""
