@@ -117,8 +117,10 @@ def stretches(recording: Recording, starts_s: Frames, most: int = PATCHES) -> tu
     Each lies around the middle of one of the segments that begin at *starts_s*, evenly
     spread over them, and holds just the samples of a patch; short audio gives less.
     """
-    segments = {segment.start: segment for segment in recording.plan.segments}
-    heard = [segments[round(float(start) * RATE)] for start in starts_s]
+    planned = np.array([segment.start for segment in recording.plan.segments])
+    # the nearest, since float32 seconds are off by whole samples after ten minutes
+    nearest = (np.argmin(np.abs(planned - float(start) * RATE)) for start in starts_s)
+    heard = [recording.plan.segments[index] for index in nearest]
     middles = ((s.start + s.stop) // 2 for s in _spread(heard, most))
     return tuple(_stretch(recording, middle) for middle in middles)
 

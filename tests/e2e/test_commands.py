@@ -111,7 +111,7 @@ def test_pause_and_resume(house: House) -> None:
     house.configure(watch__rescan_minutes=0.03)
     house.start()
     assert house.cli("pause").returncode == 0
-    time.sleep(1.5)  # the daemon looks once a second whether others have written
+    time.sleep(5.0)  # the daemon looks every other second whether others have written
     paths = [house.drop(f"{n}.mp3", style="techno", seed=n) for n in range(3)]
     house.rescans()
     assert [genres_in(path) for path in paths] == [[], [], []]

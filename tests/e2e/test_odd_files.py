@@ -129,7 +129,7 @@ def test_three_hours_get_a_verdict(house: House) -> None:
 
     states = house.wait_all([path, *fine], within=600)
 
-    assert states[path] == "tagged"
+    assert states[path] == "tagged", house.reason_of(path)
     assert genres_in(path) == ["ambient"]
     duration = house.db.execute("select max(duration_s) from tracks").fetchone()[0]
     assert duration == pytest.approx(3 * 3600, rel=0.01)

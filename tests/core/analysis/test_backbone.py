@@ -151,6 +151,19 @@ def test_stretches_lie_around_the_middle_of_segments():
     assert 15 < min(steps) <= max(steps) < 30
 
 
+@pytest.mark.parametrize("hours", [0.2, 1.0, 3.0, 24.0])
+def test_stretches_of_a_long_recording(hours):
+    """Seconds in float32 are off by whole samples then, and mean the same segments."""
+    plan = plan_segments(hours * 3600)
+    pieces = tuple(np.zeros(w.stop - w.start, dtype=np.float32) for w in plan.windows)
+    scan = Scan(fingerprint="", duration_s=hours * 3600)
+    recording = Recording(scan=scan, plan=plan, pieces=pieces)
+
+    heard = stretches(recording, starts(recording))
+
+    assert [len(piece) for piece in heard] == [STRETCH] * PATCHES
+
+
 def test_stretches_leave_silence_out():
     """Only segments that were heard count."""
     recording = recorded(np.linspace(0, 1, 60 * RATE, dtype=np.float32))
