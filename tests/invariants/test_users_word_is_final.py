@@ -144,6 +144,21 @@ class Person(RuleBasedStateMachine):
         if old in self.word:
             self.word[new] = self.word.pop(old)
 
+    @precondition(lambda self: self.present())
+    @rule(data=st.data(), name=st.sampled_from(NAMES))
+    def copy(self, data: st.DataObject, name: str) -> None:
+        """A copy of a file inherits what was said of it."""
+        old = data.draw(st.sampled_from(self.present()))
+        new = self.path(name)
+        if new.exists():
+            return
+        self.house.settle()
+        new.parent.mkdir(exist_ok=True)
+        shutil.copyfile(old, new)
+        self.house.settle()
+        if old in self.word:
+            self.word[new] = self.word[old]
+
     @rule(model=st.sampled_from(("one", "two", "three")))
     def learn(self, model: str) -> None:
         """Another model comes into use: it changes what is offered, no file."""
