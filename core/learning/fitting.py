@@ -158,16 +158,16 @@ class Studio:
         """
         knots = curves(tracks)
         plain = self._regressed(self._rows(tracks, knots, copies=True))
-        head = self._head(tracks)
+        head = self.head(tracks)
         transformers = []
         for number in range(self.recipe.members):
-            transformers.append(self._transformer(tracks, knots, number, check))
+            transformers.append(self.transformer(tracks, knots, number, check))
             fitted()
         return Ensemble(
             shape=self.shape, knots=knots, transformers=tuple(transformers), plain=plain, head=head
         )
 
-    def _transformer(
+    def transformer(
         self, tracks: Sequence[Track], knots: networks.Knots, number: int, check: Check
     ) -> Weights:
         """Fit transformer *number*: AdamW, a falling rate, stopped by held-out artists."""
@@ -213,8 +213,11 @@ class Studio:
             self._starts[number] = [np.asarray(variable) for variable in fresh.variables]
         return self._starts[number]
 
-    def _head(self, tracks: Sequence[Track]) -> networks.Head | None:
-        """Fit the head on the embedding: one row a track, since its word is of the whole track."""
+    def head(self, tracks: Sequence[Track]) -> networks.Head | None:
+        """Fit the head on the embedding, None unless each of *tracks* has one.
+
+        One row a track, since its word is of the whole track.
+        """
         raw = embeddings(tracks)
         if raw is None:
             return None

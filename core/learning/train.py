@@ -64,13 +64,14 @@ def train(
     folds: NDArray[np.integer[Any]] | None = None,
     judged: NDArray[np.bool_] | None = None,
     protocol: str = "",
+    studio: "Studio | None" = None,
 ) -> "Trained":
     """Train on *tracks* and say honestly what that is worth.
 
     The ensemble gets a head on the embedding where each track has one, else none has.
     *folds* [tracks] says which tracks are predicted together (by default artists are dealt
-    by the recipe); *judged* [tracks] picks those that the accuracy is about. Raises
-    TrainingError when there is too little.
+    by the recipe); *judged* [tracks] picks those that the accuracy is about; *studio* is one
+    to use again. Raises TrainingError when there is too little.
     """
     from core.learning.export import Trained
     from core.learning.fitting import Studio
@@ -79,7 +80,7 @@ def train(
     if embeddings(tracks) is None:  # whichever fold is held out, the members are the same
         tracks = without_embeddings(tracks)
     genres = genres_of(tracks)
-    studio = Studio(genres, feature_groups(), recipe)
+    studio = studio or Studio(genres, feature_groups(), recipe)
     groups = group_numbers(tracks)
     if folds is None:
         before = max(track.fold for track in tracks) + 1
