@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 from benchmarks.accuracy import random_folds, refuse_known, regression_words
 from benchmarks.house import House, until
 from benchmarks.timing import machine
-from core import registry
 from core.analysis import probe
 from core.learning import evaluate
 from core.learning.base import Piece, hear_excerpts, pieces
 from core.learning.dataset import genres_of, group_numbers
 from core.learning.fitting import Recipe
 from core.library import files, hearings
+from daemon.backbone import open_models
+from daemon.config import Model
 from tests.audio import genres_in
 
 FLOOR = 0.45
@@ -111,7 +112,7 @@ def _samples(room: Path, known: Sequence[Piece]) -> tuple[Path, Path]:
 
 def _refuse(house: House, asked: Sequence[Piece]) -> None:
     """Raise where the model that will judge was trained on an excerpt that is asked about."""
-    manifest = registry.Registry(house.state / "models", registry.base_dir()).champion()
+    manifest = open_models(house.state / "models", Model()).champion()
     refuse_known([probe(piece.sample.path).fingerprint for piece in asked], manifest.fingerprints)
 
 

@@ -2,7 +2,8 @@
 
 One immutable folder a version; every file is checked against the manifest's sha256 before
 it is used, and nothing is ever unpickled. The champion is named by a small file that is
-replaced atomically. The shipped base model is a version like any other, never copied.
+replaced atomically. The shipped base models are versions like any other, never copied; one
+that hears with the backbone is in use only where that backbone is.
 """
 
 import hashlib
@@ -10,26 +11,30 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from core.errors import ModelError
 
 __all__ = [
+    "BACKBONE",
     "BACKBONE_FORMAT",
     "Calibration",
     "Manifest",
     "Registry",
     "backbone_dir",
     "backbone_file",
+    "backbone_source",
     "base_dir",
     "load",
     "load_calibration",
 ]
 
 MANIFEST_FORMAT = 1
+BACKBONE = "MSD_musicnn"  # the network it is made from
 BACKBONE_FORMAT = 1  # of the folder with the converted backbone; a new one is converted anew
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEPT = 3  # versions kept beside the champion, so that going back is possible
@@ -49,6 +54,7 @@ class Manifest:
     licence: str
     fingerprints: frozenset[str]  # of the tracks trained on
     metrics: Mapping[str, Any]  # accuracy, low, high, n, protocol
+    backbone: str | None = None  # sha256 of the weights of the backbone that it hears with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +101,15 @@ def load_calibration(manifest: Manifest) -> Calibration:
         ) from error
 
 
-def base_dir() -> Path:
-    """Return the folder of the model that comes with the program; loading it tells if it is not."""
+def base_dir(*, backbone: bool) -> Path:
+    """Return the folder of the model that comes with the program; loading it tells if it is not.
+
+    With *backbone* the newest that hears with one, else the newest that needs none.
+    """
     home = Path(__file__).resolve().parent / "base"
     versions = sorted(path.parent for path in home.glob("*/manifest.json"))
-    return versions[-1] if versions else home
+    suited = [path for path in versions if backbone == (_needed(path) is not None)]
+    return (suited or versions or [home])[-1]
 
 
 def backbone_dir() -> Path:
@@ -128,18 +138,59 @@ def backbone_file(folder: Path) -> Path:
         raise ModelError(error.what, error.path, remedy) from error
 
 
-class Registry:
-    """The versions under one `models/` folder, the shipped base among them."""
+def backbone_source(folder: Path) -> str | None:
+    """Return the sha256 of the weights that the backbone in *folder* is made from.
 
-    def __init__(self, root: Path, base: Path) -> None:
+    None where there is no whole backbone. Cheap: verified once for each state of the folder.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+        states = tuple((path.name, *_state(path)) for path in paths)
+    except OSError:
+        return None
+    return _backbone_source(folder, states)
+
+
+@lru_cache(maxsize=4)
+def _backbone_source(folder: Path, _states: tuple[Any, ...]) -> str | None:
+    try:
+        backbone_file(folder)
+        files = _document(folder / "manifest.json")["source"]["files"]
+        return next(str(digest) for name, digest in files.items() if name.startswith(".data"))
+    except (ModelError, KeyError, TypeError, AttributeError, StopIteration):
+        return None
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+class Registry:
+    """The versions under one `models/` folder, the shipped ones among them.
+
+    *plain* is the shipped model that needs no backbone, *rich* the one that hears with it;
+    *backbone* says which backbone there is just now, as `backbone_source` does.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        plain: Path,
+        rich: Path | None = None,
+        backbone: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._root = root
-        self._base = base
-        self._champion: tuple[tuple[int, int] | None, Path] | None = None
+        self._plain = plain
+        self._rich = rich or plain
+        self._backbone = backbone
+        self._needs: dict[Path, str | None] = {}  # of folders, which never change
+        self._named: tuple[tuple[int, int] | None, Path | None] | None = None  # as last read
 
     def versions(self) -> list[Path]:
-        """Return the folders of all versions, the base first, then by name (by age)."""
+        """Return the folders of all versions, the shipped first, then by name (by age)."""
         mine = sorted(path.parent for path in self._root.glob("*/manifest.json"))
-        return [self._base, *mine]
+        return [*dict.fromkeys((self._plain, self._rich)), *mine]
 
     def folder(self, version: str) -> Path:
         """Return the folder of *version*; raises ModelError where there is none."""
@@ -150,12 +201,17 @@ class Registry:
         raise ModelError(f"there is no model version {version}", None, f"known are {known}")
 
     def champion_dir(self) -> Path:
-        """Return the folder of the model in use: cheap, asked before every job."""
-        mark = self._mark()
-        if self._champion is None or self._champion[0] != mark:
-            history = self._history()
-            self._champion = (mark, self.folder(history[-1]) if history else self._base)
-        return self._champion[1]
+        """Return the folder of the model in use: cheap, asked before every job.
+
+        In place of one whose backbone is not here stands the shipped one that needs none.
+        """
+        chosen = self._chosen()
+        return chosen if self._can_hear(chosen) else self._plain
+
+    def missed(self) -> str | None:
+        """Return the version that should be in use but misses its backbone."""
+        chosen = self._chosen()
+        return None if self._can_hear(chosen) else chosen.name
 
     def _mark(self) -> tuple[int, int] | None:
         """Return what changes when another champion is named: a stat is all a tick may cost."""
@@ -170,8 +226,17 @@ class Registry:
         return load(self.champion_dir())
 
     def use(self, version: str) -> Manifest:
-        """Make *version* the champion, atomically, after verifying it."""
+        """Make *version* the champion, atomically, after verifying it.
+
+        Raises ModelError for one that is damaged or whose backbone is not here.
+        """
         manifest = load(self.folder(version))
+        if not self._can_hear(manifest.folder):
+            raise ModelError(
+                f"model {version} hears with a backbone that is not here",
+                None,
+                'run `make setup` and do not set backbone = "none" under [model]',
+            )
         history = [past for past in self._history() if past != version]
         self._save_history([*history, version][-KEPT - 1 :])
         return manifest
@@ -182,7 +247,7 @@ class Registry:
         if not history:
             raise ModelError("there is no earlier model to go back to")
         earlier = history[:-1]
-        manifest = load(self.folder(earlier[-1]) if earlier else self._base)
+        manifest = load(self.folder(earlier[-1]) if earlier else self._shipped())
         self._save_history(earlier)
         return manifest
 
@@ -196,6 +261,23 @@ class Registry:
         """Return the folder that new versions are written into, created where absent."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._root
+
+    def _chosen(self) -> Path:
+        mark = self._mark()
+        if self._named is None or self._named[0] != mark:
+            history = self._history()
+            self._named = (mark, self.folder(history[-1]) if history else None)
+        return self._named[1] or self._shipped()
+
+    def _shipped(self) -> Path:
+        return self._rich if self._can_hear(self._rich) else self._plain
+
+    def _can_hear(self, folder: Path) -> bool:
+        """Say whether the backbone is here that the model in *folder* needs, if any."""
+        if folder not in self._needs:
+            self._needs[folder] = _needed(folder)
+        needed = self._needs[folder]
+        return needed is None or needed == self._backbone()
 
     def _history(self) -> list[str]:
         try:
@@ -230,6 +312,19 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
+def _needed(folder: Path) -> str | None:
+    """Return the backbone that the model in *folder* needs; loading it tells if it is damaged."""
+    try:
+        return _backbone_of(_document(folder / "manifest.json"))
+    except (ModelError, KeyError, TypeError):
+        return None
+
+
+def _backbone_of(document: Mapping[str, Any]) -> str | None:
+    named = document.get("backbone")  # older manifests say nothing
+    return None if named is None else str(named["sha256"])
+
+
 def _verify(folder: Path, files: Mapping[str, str]) -> None:
     present = {path.name for path in folder.iterdir()} - {"manifest.json"}
     if present != set(files):
@@ -261,4 +356,5 @@ def _manifest(folder: Path, document: Mapping[str, Any]) -> Manifest:
         licence=str(document["licence"]),
         fingerprints=frozenset(document["training"]["fingerprints"]),
         metrics=dict(document["metrics"]),
+        backbone=_backbone_of(document),
     )

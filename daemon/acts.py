@@ -27,7 +27,7 @@ from core.stamp import Stamp
 from core.tags import journal
 from core.tags.journal import Job, Writer
 from daemon import meeting, processes
-from daemon.backbone import backbone_folder
+from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.classification import Classification
 from daemon.config import Config
 from daemon.judge import Judge, hearing_row, verdict_row
@@ -297,6 +297,9 @@ class Desk:
             and kept.model_version == self._judge.model().version
         ):
             return kept
+        return self._listen(path)
+
+    def _listen(self, path: str) -> HearingRow:
         heard = self._workers.call(
             processes.ANALYSE,
             path,
@@ -309,8 +312,8 @@ class Desk:
     def _keep_segments(self, row: FileRow) -> None:
         """Have the segments of a track that a person names, for training."""
         kept = hearings.hearing_of(self._db, row.fingerprint or "")
-        if kept is None or kept.features is None:
-            hearings.save_hearing(self._db, self._hear(row.path, row))
+        if not is_fully_heard(kept, self._config.model):
+            hearings.save_hearing(self._db, self._listen(row.path))
 
     def _remember_verdict(self, row: FileRow, verdict: Verdict, now: datetime) -> None:
         if row.fingerprint is not None:

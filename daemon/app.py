@@ -74,9 +74,9 @@ class App:
     @cached_property
     def models(self) -> "Registry":
         """The model versions; raises ModelError where the shipped one is missing."""
-        from core.registry import Registry, base_dir
+        from daemon.backbone import open_models
 
-        return Registry(self.state.models, base_dir())
+        return open_models(self.state.models, self.config_or_defaults()[0].model)
 
     @contextmanager
     def desk(self) -> Iterator["Desk"]:

@@ -166,19 +166,12 @@ def hearing_row(hearing: "Hearing") -> HearingRow:
         segments=count,
         track_features=summary,
         pooled_scores=pooled.astype(np.float32),
-        embedding=_mean(hearing.embedding),
-        tags=_mean(hearing.tags),
+        embedding=hearing.mean_embedding,
+        tags=hearing.mean_tags,
         starts_s=hearing.starts_s,
         features=features,
         scores=hearing.scores,
     )
-
-
-def _mean(patches: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    """The mean over patches; None without a backbone, and of silence."""
-    if patches is None or not len(patches):
-        return None
-    return np.asarray(patches.mean(axis=0), np.float32)
 
 
 def verdict_row(fingerprint: str, verdict: Verdict) -> VerdictRow:

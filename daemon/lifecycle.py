@@ -90,7 +90,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outdated:
-    """A file that we tagged was judged by another model, and the user wants that to count."""
+    """What was heard of a file at rest does not do for the model in use, whose word is wanted."""
 
     path: str
 

@@ -1,6 +1,7 @@
 """After a change of model, let it say what it thinks of the files we are not sure of.
 
-Works on the kept features, so no audio is decoded; a few at a time, after all else.
+Works on what was kept, so no audio is decoded except of tracks that were heard without the
+backbone under a model that needs it; a few at a time, after all else.
 """
 
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Rescoring:
         self._judge_again = judge_again
         self._hear_again = hear_again
         self._done_for: str | None = None
+        self._asked: set[tuple[str, str]] = set()  # (model, track) that was heard anew
 
     def check(self) -> None:
         """Queue what has not been scored by the model in use."""
@@ -74,13 +76,27 @@ class Rescoring:
         if kept is None or kept.features is None or kept.segments == 0:
             self._pass_over(fingerprint)
             return None
+        rich = self._judge.model().manifest.backbone is not None
+        if rich and kept.embedding is None:  # heard when there was no backbone
+            self._hear_anew(path, fingerprint)
+            return None
         return Job(
             call=processes.SCORE,
             arguments=(kept.features, str(self._judge.model_dir())),
+            options={"embedding": kept.embedding} if rich else {},
             seconds=self._config.workers.timeout_seconds,
             done=lambda scores: self._scored(path, kept, scores),
             failed=lambda error: self._pass_over(fingerprint),
         )
+
+    def _hear_anew(self, path: str, fingerprint: str) -> None:
+        """Have the track heard once more under this model; only once, should that fail."""
+        asked = (self._judge.model().version, fingerprint)
+        if asked in self._asked:
+            self._pass_over(fingerprint)
+            return
+        self._asked.add(asked)
+        self._hear_again(path)
 
     def _scored(self, path: str, kept: HearingRow, scores: "NDArray[np.float32]") -> None:
         manifest = self._judge.model().manifest

@@ -11,7 +11,7 @@ from core.errors import ModelError
 from core.library import feedback_log, files, hearings, runs
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
-from daemon.backbone import backbone_trouble
+from daemon.backbone import backbone_trouble, model_trouble
 from daemon.config import Config, expand
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
@@ -124,11 +124,12 @@ def _judged(db: Database, rows: list[FileRow]) -> tuple[Judged, ...]:
 def _model(models: registry.Registry) -> tuple[dict[str, Any], str | None]:
     try:
         manifest = models.champion()
+        trouble = model_trouble(models)
     except ModelError as error:
         return {"version": None, "accuracy": None, "n": None, "protocol": None}, str(error)
     metrics = manifest.metrics
     shown = {key: metrics.get(key) for key in ("accuracy", "low", "high", "n", "protocol")}
-    return {"version": manifest.version, **shown, "provenance": manifest.provenance}, None
+    return {"version": manifest.version, **shown, "provenance": manifest.provenance}, trouble
 
 
 def _counts(db: Database, *, running: bool) -> dict[str, int]:

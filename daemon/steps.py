@@ -26,7 +26,7 @@ from core.tags import WriteResult, journal
 from core.tags.journal import Writer
 from core.taxonomy import fold, fold_all
 from daemon import lifecycle, meeting, processes
-from daemon.backbone import backbone_folder
+from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.config import Config
 from daemon.jobs import BACKLOG, NEW, Job, Jobs
 from daemon.judge import Judge, hearing_row, verdict_row
@@ -251,7 +251,7 @@ class Steps:
             self._scan.is_on_lost_mount,
         )
         kept = hearings.hearing_of(self._db, probe.fingerprint)
-        has_segments = kept is not None and kept.features is not None
+        has_segments = is_fully_heard(kept, self._config.model)
         self._handle(lifecycle.Probed(path=path, met=met, has_segments=has_segments))
 
     # hearing and judging -----------------------------------------------------------------
@@ -290,7 +290,7 @@ class Steps:
             self._handle(lifecycle.Heard(path=path, decision=None))
 
     def hear_again(self, path: str) -> None:
-        """Listen anew to a file that we tagged under another model."""
+        """Listen anew to a file at rest, whose hearing does not do for the model in use."""
         self._handle(lifecycle.Outdated(path=path))
 
     def judge_again(self, path: str, kept: HearingRow) -> None:

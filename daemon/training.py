@@ -14,6 +14,7 @@ from core.errors import GenrewatchError, TrainingError
 from core.library import feedback_log, runs
 from core.library.schema import open_library
 from daemon import processes
+from daemon.backbone import backbone_folder, open_models
 from daemon.config import Config
 from daemon.state import State, locked
 
@@ -71,12 +72,13 @@ def train_from_samples(
     """Train a model from nothing on a folder of samples and use it; raises TrainingError."""
     busy = TrainingError("another training is running", None, "wait for it to end")
     with locked(state.training_lock, busy):
-        models = registry.Registry(state.models, registry.base_dir())
+        models = open_models(state.models, config.model)
         now = _now()
         version = models.new_version(f"{now:%Y-%m-%d}")
         run = runs.begin_run(db, "train", now)
         try:
-            reason = _train_samples(models, arguments, version, now, progress)
+            heard_with = [*arguments, *_backbone(config)]
+            reason = _train_samples(models, heard_with, version, now, progress)
         except GenrewatchError as error:
             runs.end_run(db, run, "failed", error.reason, _now())
             raise
@@ -144,7 +146,7 @@ def _nothing_new(db: Database, config: Config) -> str | None:
 def _train(
     state: State, config: Config, progress: Progress, stopped: threading.Event | None
 ) -> Outcome:
-    models = registry.Registry(state.models, registry.base_dir())
+    models = open_models(state.models, config.model)
     now = _now()
     version = models.new_version(f"{now:%Y-%m-%d}")
     for message in _messages(state, config, models, version, now, stopped):
@@ -173,6 +175,7 @@ def _messages(
             *("--created", now.isoformat(timespec="seconds")),
             *("--max-minutes", str(limits.max_minutes)),
             *("--max-memory-mb", str(limits.max_memory_mb)),
+            *_backbone(config),
         ],
         seconds=limits.max_minutes * 60 + 60,
         stopped=stopped,
@@ -192,6 +195,10 @@ def _train_samples(
         progress(message)
     metrics = models.use(version).metrics
     return f"{metrics['accuracy']:.0%} right on {metrics['n']} tracks ({metrics['protocol']})"
+
+
+def _backbone(config: Config) -> list[str]:
+    return ["--backbone", backbone_folder(config.model) or "none"]
 
 
 def _finish(models: registry.Registry, message: dict[str, Any], version: str) -> Outcome:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ class PaperHouse:
             policy=Policy(threshold=threshold),
             model=Model(backbone="none"),  # paper makes no sound
         )
+        self.backbone: str | None = None  # which one there is, for models that need it
         self.time = 0.0
         self.lives = 0
         self.crash_at: int | None = None
@@ -97,7 +98,7 @@ class PaperHouse:
         self.db.execute = lambda *given: (self.point(), execute(*given))[1]  # type: ignore[method-assign]
         self.worker = Worker(self)
         workers = workers or self.worker
-        models = registry.Registry(self.models, self.models / "one")
+        models = registry.Registry(self.models, self.models / "one", backbone=lambda: self.backbone)
         self.daemon = Supervisor(
             self.db,
             models,
@@ -159,10 +160,11 @@ class PaperHouse:
         """Drop everything that is in memory."""
         self.db.conn.close()
 
-    def new_model(self, name: str) -> None:
-        """Let another model be the champion."""
-        _make_model(self.models, name)
-        registry.Registry(self.models, self.models / "one").use(name)
+    def new_model(self, name: str, backbone: str | None = None) -> None:
+        """Let another model be the champion, one that needs the *backbone* if any."""
+        _make_model(self.models, name, backbone)
+        models = registry.Registry(self.models, self.models / "one", backbone=lambda: self.backbone)
+        models.use(name)
 
     # what it knows -----------------------------------------------------------------------
 
@@ -202,6 +204,7 @@ class Worker:
     """A worker that is done at once, and that can die in the middle."""
 
     house: PaperHouse
+    calls: list[str] = field(default_factory=list)
 
     def free(self) -> bool:
         return True
@@ -233,11 +236,12 @@ class Worker:
 
     def _carry_out(self, call: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         point = self.house.point
+        self.calls.append(call)
         match call:
             case processes.PROBE:
                 return _probe(*arguments)
             case processes.ANALYSE:
-                return _hearing(*arguments)
+                return _hearing(*arguments, embedded=self.house.backbone is not None)
             case processes.SCORE:
                 features, folder = arguments
                 return _scores(_audio_of(features), Path(folder).name, len(features))
@@ -263,7 +267,7 @@ def _probe(path: str) -> Probe:
     )
 
 
-def _hearing(path: str, folder: str) -> Hearing:
+def _hearing(path: str, folder: str, *, embedded: bool) -> Hearing:
     audio = read_paper(path)["audio"]
     model = Path(folder).name
     return Hearing(
@@ -276,6 +280,7 @@ def _hearing(path: str, folder: str) -> Hearing:
         scores=_scores(audio, model, 1),
         genres=GENRES,
         seconds_heard=5.0,
+        embedding=np.ones((2, 200), np.float32) if embedded else None,
     )
 
 
@@ -322,7 +327,7 @@ def rewrite(
     return WriteResult(old=tuple(said["genres"]), new=tuple(genres), before=before, after=after)
 
 
-def _make_model(root: Path, version: str) -> None:
+def _make_model(root: Path, version: str, backbone: str | None = None) -> None:
     folder = root / version
     folder.mkdir(parents=True, exist_ok=True)
     calibration = {"temperature": 1.0, "bias": {}, "threshold": None, "promise": 0.9}
@@ -334,5 +339,6 @@ def _make_model(root: Path, version: str) -> None:
         "calibration": "calibration.json", "replay": "none", "files": {"calibration.json": digest},
         "provenance": "paper", "licence": "none", "training": {"fingerprints": []},
         "metrics": {"accuracy": 1.0, "low": 1.0, "high": 1.0, "n": 1, "protocol": "paper"},
+        "backbone": {"name": "paper", "sha256": backbone} if backbone else None,
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")

@@ -6,19 +6,21 @@ resident unpickles what it returns, so PyAV, scipy and LiteRT are imported insid
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AudioError, UntaggableFile
+from core.errors import AudioError, ModelError, UntaggableFile
 from core.stamp import Stamp
 from core.tags import TagReading
 
 if TYPE_CHECKING:
     from core.analysis.decode import Recording
+    from core.registry import Manifest
 
-__all__ = ["Hearing", "Probe", "analyse", "probe", "score"]
+__all__ = ["Hearing", "Probe", "analyse", "mean_of", "probe", "score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,16 @@ class Hearing:
     embedding: NDArray[np.float32] | None = None  # [patches, 200], where there is a backbone
     tags: NDArray[np.float32] | None = None  # [patches, 50], its probabilities
 
+    @property
+    def mean_embedding(self) -> NDArray[np.float32] | None:
+        """[200], by which a track is judged; None without a backbone, and of silence."""
+        return mean_of(self.embedding)
+
+    @property
+    def mean_tags(self) -> NDArray[np.float32] | None:
+        """[50], likewise."""
+        return mean_of(self.tags)
+
 
 def probe(path: str) -> Probe:
     """Fingerprint, true length and tag of the file at *path*, all of one state of it.
@@ -74,7 +86,7 @@ def probe(path: str) -> Probe:
 def analyse(path: str, model_dir: str, backbone: str | None = None) -> Hearing:
     """Hear the file at *path* with the model in *model_dir* and the *backbone* in its folder.
 
-    Raises AudioError, ModelError.
+    Raises AudioError, and ModelError also for a model that needs another backbone or any.
     """
     from core.analysis.decode import listen
     from core.analysis.features import FEATURE_VERSION, extract
@@ -82,6 +94,8 @@ def analyse(path: str, model_dir: str, backbone: str | None = None) -> Hearing:
     from core.analysis.segments import RATE, plan_segments
 
     model = ensemble(model_dir)
+    if backbone:
+        _require_same(backbone, model.manifest)
     recording = listen(path, plan_segments)
     features, starts_s = extract(recording)
     embedding, tags = _by_backbone(recording, starts_s, backbone) if backbone else (None, None)
@@ -92,7 +106,7 @@ def analyse(path: str, model_dir: str, backbone: str | None = None) -> Hearing:
         model_version=model.manifest.version,
         starts_s=starts_s,
         features=features,
-        scores=model.score(features),
+        scores=model.score(features, mean_of(embedding)),
         genres=tuple(model.manifest.genres),
         seconds_heard=sum(len(piece) for piece in recording.pieces) / RATE,
         embedding=embedding,
@@ -100,11 +114,24 @@ def analyse(path: str, model_dir: str, backbone: str | None = None) -> Hearing:
     )
 
 
-def score(features: NDArray[np.float32], model_dir: str) -> NDArray[np.float32]:
-    """Raw scores f32 [members, n, genres] of kept *features* f32 [n, 135]. Raises ModelError."""
+def score(
+    features: NDArray[np.float32], model_dir: str, embedding: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Raw scores f32 [members, n, genres] of kept *features* f32 [n, 135] and the track's
+    mean *embedding* f32 [200], if it has one. Raises ModelError.
+    """
     from core.analysis.runtime import ensemble
 
-    return ensemble(model_dir).score(features)
+    return ensemble(model_dir).score(features, embedding)
+
+
+def mean_of(patches: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """The mean [d] of *patches* [n, d], by which a track is judged; None without a backbone,
+    and of silence.
+    """
+    if patches is None or not len(patches):
+        return None
+    return np.asarray(patches.mean(axis=0), np.float32)
 
 
 def _by_backbone(
@@ -113,6 +140,15 @@ def _by_backbone(
     from core.analysis.backbone import backbone, stretches
 
     return backbone(folder).embed(stretches(recording, starts_s))
+
+
+def _require_same(backbone: str, model: "Manifest") -> None:
+    """Raise ModelError where *model* was trained on another backbone's embeddings."""
+    from core.registry import backbone_source
+
+    if model.backbone is not None and model.backbone != backbone_source(Path(backbone)):
+        what = f"model {model.version} was trained with another backbone"
+        raise ModelError(what, backbone, "run: python -m core.learning.backbone")
 
 
 def _stat(path: str) -> os.stat_result:

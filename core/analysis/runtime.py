@@ -1,4 +1,4 @@
-"""Runs a model folder's ensemble by LiteRT: features of segments in, raw scores out.
+"""Runs a model folder's ensemble by LiteRT: features (and the embedding) in, raw scores out.
 
 Never imports TensorFlow; one thread; a folder is verified and loaded once per process.
 """
@@ -18,7 +18,12 @@ from core.registry import Manifest, load
 
 __all__ = ["Ensemble", "ensemble"]
 
+EMBEDDING = "embedding"  # the input of a member that judges a whole track by it
 _REMEDY = "go back with `genrewatch models rollback`"
+_NO_EMBEDDING = (  # by the one remedy the other is kept
+    "choose one that needs no backbone with `genrewatch models use VERSION`, or run `make setup` "
+    'and do not set backbone = "none" under [model]'
+)
 _RUNS_BADLY = (RuntimeError, ValueError)  # what LiteRT raises, whatever went wrong
 
 
@@ -31,20 +36,39 @@ class Ensemble:
             what = f"expects features of version {self.manifest.feature_version}"
             raise ModelError(f"{what}, we have {FEATURE_VERSION}", str(folder), "train it anew")
         self._folder = folder
-        self._members = [self._member(file) for file in _files(folder)]
+        self._inputs, files = _members(folder)
+        self._members = [self._member(file) for file in files]
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw scores f32 [members, n, genres] of *features* f32 [n, 135]; raises ModelError."""
+    @property
+    def needs_embedding(self) -> bool:
+        """Whether a member judges the backbone's embedding."""
+        return EMBEDDING in self._inputs
+
+    def score(
+        self, features: NDArray[np.float32], embedding: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Raw scores f32 [members, n, genres] of *features* f32 [n, 135]; raises ModelError.
+
+        A member that judges the track's mean *embedding* f32 [200] says the same of each
+        segment; where such a member is and no embedding, that is a ModelError.
+        """
         genres = len(self.manifest.genres)
         scores = np.zeros((len(self._members), len(features), genres), dtype=np.float32)
         if features.ndim != 2 or features.shape[1] != len(FEATURES):  # noqa: PLR2004
             raise ModelError(f"needs {len(FEATURES)} features a segment, got {features.shape}")
         if len(features):
-            for row, member in zip(scores, self._members, strict=True):
-                row[:] = self._run(member, features, genres)
+            for row, member, wanted in zip(scores, self._members, self._inputs, strict=True):
+                given = self._of_track(embedding) if wanted == EMBEDDING else features
+                row[:] = self._run(member, given, genres)
         if not np.isfinite(scores).all():
             raise ModelError("gives scores that are no numbers", str(self._folder), _REMEDY)
         return scores
+
+    def _of_track(self, embedding: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        if embedding is None:
+            what = "the model hears with the backbone, and there is no embedding of this track"
+            raise ModelError(what, str(self._folder), _NO_EMBEDDING)
+        return embedding[None]
 
     def _member(self, file: str) -> Any:
         try:
@@ -52,26 +76,26 @@ class Ensemble:
         except _RUNS_BADLY as error:
             raise ModelError(f"{file} is no LiteRT model", str(self._folder), _REMEDY) from error
 
-    def _run(self, member: Any, features: NDArray[np.float32], genres: int) -> NDArray[np.float32]:
+    def _run(self, member: Any, given: NDArray[np.float32], genres: int) -> NDArray[np.float32]:
         try:
             place = member.get_input_details()[0]["index"]
-            member.resize_tensor_input(place, features.shape)
+            member.resize_tensor_input(place, given.shape)
             member.allocate_tensors()
-            member.set_tensor(place, np.ascontiguousarray(features, dtype=np.float32))
+            member.set_tensor(place, np.ascontiguousarray(given, dtype=np.float32))
             member.invoke()
             scores: NDArray[np.float32] = member.get_tensor(member.get_output_details()[0]["index"])
         except _RUNS_BADLY as error:
             raise ModelError("a member failed to run", str(self._folder), _REMEDY) from error
-        if scores.shape != (len(features), genres):
-            what = f"a member gives {scores.shape} scores for {len(features)} x {genres}"
+        if scores.shape != (len(given), genres):
+            what = f"a member gives {scores.shape} scores for {len(given)} x {genres}"
             raise ModelError(what, str(self._folder), _REMEDY)
         return scores
 
 
-def _files(folder: Path) -> list[str]:
-    """The members' file names in order, from the manifest that `load` has verified."""
-    document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    return [member["file"] for member in document["members"]]
+def _members(folder: Path) -> tuple[list[str], list[str]]:
+    """What each member judges, and its file, in order, from the manifest that `load` verified."""
+    members = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["members"]
+    return [member.get("input", "") for member in members], [member["file"] for member in members]
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,7 @@
 """Build the model that comes with the program, from a folder of GTZAN excerpts.
 
-`python -m core.learning.base --data DIR --out core/base` makes the same model each time.
+`python -m core.learning.base --data DIR --out core/base` makes the same model each time;
+with `--backbone DIR` the one that also judges the backbone's embedding.
 Weights and features go into it; audio, artists, titles and file names never. DIR holds
 `gtzan/` and `gtzan_short/` (genre = subdirectory) and `splits/artist_folds.csv`.
 """
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from core.errors import GenrewatchError, TrainingError
 from core.learning.dataset import Sample, Track
 from core.learning.hearing import Augmentation, Progress, hear_all
-from core.learning.train import speak, spoken, train
+from core.learning.train import backbone_named, speak, spoken, train
 
 __all__ = ["Excerpts", "Piece", "hear_excerpts", "main", "pieces"]
 
@@ -45,6 +46,14 @@ LICENCE = (
     "The GTZAN excerpts carry no licence: they are copyrighted recordings used in research for"
     " evaluation. No audio can be rebuilt from this model. Train one of your own on music that"
     " you may use if that matters to you."
+)
+RICH_PROVENANCE = (
+    f"{PROVENANCE}; beside them the embeddings that MSD_musicnn (J. Pons, Music Technology Group,"
+    " UPF Barcelona) gives of the same excerpts"
+)
+RICH_LICENCE = (
+    f"{LICENCE} MSD_musicnn itself is not in this model: its weights come with the package"
+    " musicnn 0.1.0, under the ISC licence."
 )
 PROTOCOL = "out of fold: 2-3 s excerpts of GTZAN, fault-filtered, 5 folds apart by artist, pooled"
 
@@ -92,11 +101,14 @@ def _piece(path: Path, row: dict[str, str], *, short: bool) -> Piece:
     return Piece(sample=sample, clip=row["clip"], fold=int(row["fold"]), short=short)
 
 
-def hear_excerpts(data: Path, progress: Progress, *, seed: int, factor: int) -> Excerpts:
-    """Hear all excerpts with *factor* augmented copies each; raises TrainingError."""
+def hear_excerpts(
+    data: Path, progress: Progress, *, seed: int, factor: int, backbone: str | None = None
+) -> Excerpts:
+    """Hear all excerpts with *factor* augmented copies each; raises TrainingError, ModelError."""
     listed = pieces(data)
+    samples = [piece.sample for piece in listed]
     material = hear_all(
-        [p.sample for p in listed], Augmentation(factor=factor, seed=seed), progress
+        samples, Augmentation(factor=factor, seed=seed), progress, backbone=backbone
     )
     if material.left_out or len(material.tracks) != len(listed):
         raise TrainingError("some excerpts cannot be heard", str(data), "fetch them again")
@@ -108,15 +120,27 @@ def hear_excerpts(data: Path, progress: Progress, *, seed: int, factor: int) -> 
     )
 
 
-def build(data: Path, out: Path, *, version: str, created: str, progress: Progress) -> Path:
-    """Train the base model and put it under *out*, in place of any of that version."""
+def build(
+    data: Path,
+    out: Path,
+    *,
+    version: str,
+    created: str,
+    progress: Progress,
+    backbone: str = "none",
+) -> Path:
+    """Train the base model and put it under *out*, in place of any of that version.
+
+    *backbone* is its folder, or "none". Raises TrainingError, ModelError.
+    """
     from core.learning.export import Paper, write_model
     from core.learning.fitting import Recipe, no_check
     from core.learning.networks import use_cores
 
     use_cores(1)
     recipe = Recipe()
-    excerpts = hear_excerpts(data, progress, seed=recipe.seed, factor=FACTOR)
+    folder, source = backbone_named(backbone)
+    excerpts = hear_excerpts(data, progress, seed=recipe.seed, factor=FACTOR, backbone=folder)
     trained = train(
         excerpts.tracks,
         recipe,
@@ -127,7 +151,13 @@ def build(data: Path, out: Path, *, version: str, created: str, progress: Progre
         protocol=PROTOCOL,
     )
     shutil.rmtree(out / version, ignore_errors=True)
-    paper = Paper(version=version, created=created, provenance=PROVENANCE, licence=LICENCE)
+    paper = Paper(
+        version=version,
+        created=created,
+        provenance=RICH_PROVENANCE if folder else PROVENANCE,
+        licence=RICH_LICENCE if folder else LICENCE,
+        backbone=source,
+    )
     return write_model(trained, paper, out)
 
 
@@ -136,21 +166,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m core.learning.base")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--version", default="base-1")
+    parser.add_argument("--version", help='default: "base-1", with a backbone "base-2"')
+    parser.add_argument("--backbone", default="none", help='its folder, or "none"')
     parser.add_argument("--created", default="2026-11-24T00:00:00+00:00", help="ISO 8601 UTC")
     wishes = parser.parse_args(argv)
+    version = wishes.version or ("base-1" if wishes.backbone == "none" else "base-2")
     try:
         folder = build(
             wishes.data,
             wishes.out,
-            version=wishes.version,
+            version=version,
             created=wishes.created,
             progress=spoken(speak),
+            backbone=wishes.backbone,
         )
     except GenrewatchError as error:
         speak({"event": "error", "what": error.what, "path": error.path, "remedy": error.remedy})
         return error.exit_code
-    speak({"event": "done", "version": wishes.version, "path": str(folder)})
+    speak({"event": "done", "version": version, "path": str(folder)})
     return 0
 
 

@@ -9,7 +9,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ __all__ = [
     "Sample",
     "Track",
     "apart",
+    "embeddings",
     "find_samples",
     "from_labels",
     "from_replay",
@@ -33,6 +34,8 @@ __all__ = [
     "group_numbers",
     "require_enough",
     "split_groups",
+    "stacked",
+    "without_embeddings",
 ]
 
 MIN_GROUPS = 2  # artists a genre needs, so that one can be held out
@@ -50,6 +53,7 @@ class Track:
     weight: float = 1.0
     labelled: bool = False  # this program's user said the genre
     fold: int = -1  # in which the model before held it out; -1: none
+    embedding: NDArray[np.float32] | None = None  # [200], the backbone's, mean over patches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,10 @@ class Label(Protocol):
     @property
     def features(self) -> NDArray[np.float32]:
         """[n, 135]."""
+
+    @property
+    def embedding(self) -> NDArray[np.float32] | None:
+        """[200]; None where the track was heard without a backbone."""
 
 
 # --- sources --------------------------------------------------------------------------------
@@ -213,6 +221,7 @@ def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
     rows = np.split(held["features"].astype(np.float32), ends)
     labelled = held.get("labelled", np.zeros(count, dtype=bool))
     fold = held.get("fold", np.full(count, -1))
+    embedding = held.get("embedding")
     tracks = tuple(
         Track(
             fingerprint=held["fingerprint"][i].decode(),
@@ -221,6 +230,7 @@ def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
             features=rows[i],
             labelled=bool(labelled[i]),
             fold=int(fold[i]),
+            embedding=None if embedding is None else embedding[i].astype(np.float32),
         )
         for i in range(count)
     )
@@ -235,6 +245,7 @@ def from_labels(labels: Sequence[Label], *, weight: float) -> tuple[Track, ...]:
             genre=label.genre,
             group=label.group or f"track:{label.fingerprint}",
             features=np.asarray(label.features, dtype=np.float32),
+            embedding=label.embedding,
             weight=weight,
             labelled=True,
         )
@@ -249,6 +260,26 @@ def from_labels(labels: Sequence[Label], *, weight: float) -> tuple[Track, ...]:
 def genres_of(tracks: Sequence[Track]) -> tuple[str, ...]:
     """Return the genres of *tracks* in order of name."""
     return tuple(sorted({track.genre for track in tracks}))
+
+
+def embeddings(tracks: Sequence[Track]) -> NDArray[np.float32] | None:
+    """Return the embeddings [tracks, 200], None unless each track has one."""
+    known = [track.embedding for track in tracks if track.embedding is not None]
+    return np.stack(known) if known and len(known) == len(tracks) else None
+
+
+def stacked(
+    tracks: Sequence[Track],
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return all segments' features [n, 135], and of each its track's embedding [n, 200] if any."""
+    known, counts = embeddings(tracks), [len(track.features) for track in tracks]
+    each = None if known is None else np.repeat(known, counts, axis=0)
+    return np.concatenate([track.features for track in tracks]), each
+
+
+def without_embeddings(tracks: Sequence[Track]) -> tuple[Track, ...]:
+    """Return *tracks* as if they had been heard without a backbone."""
+    return tuple(replace(track, embedding=None) for track in tracks)
 
 
 def group_numbers(tracks: Sequence[Track]) -> NDArray[np.int32]:

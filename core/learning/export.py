@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from core.analysis.features import FEATURE_VERSION
 from core.errors import ModelError, TrainingError
 from core.learning.calibrate import Calibration, Promise
-from core.learning.dataset import Track, group_numbers
+from core.learning.dataset import Track, embeddings, group_numbers, stacked
 from core.learning.evaluate import Accuracy
 from core.learning.fitting import Ensemble
+from core.registry import BACKBONE
 
 __all__ = ["Paper", "Trained", "write_model"]
 
@@ -39,6 +40,7 @@ class Paper:
     created: str  # ISO 8601 UTC
     provenance: str
     licence: str
+    backbone: str | None = None  # sha256 of the weights behind the tracks' embeddings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,7 +90,8 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
     for number, (model, weight) in enumerate(zip(trained.ensemble.models(), weights, strict=True)):
         name = f"member-{number}.tflite"
         _export(model, folder / name)
-        members.append({"file": name, "weight": weight, "input": "segments", "kind": model.name})
+        judged = "embedding" if model.name == "embedding" else "segments"
+        members.append({"file": name, "weight": weight, "input": judged, "kind": model.name})
     _write_json(folder / "calibration.json", _calibration(trained))
     np.savez_compressed(folder / "replay.npz", **_replay(trained))
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
@@ -101,6 +104,7 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
         "members": members,
         "calibration": "calibration.json",
         "replay": "replay.npz",
+        "backbone": _backbone(trained, paper),
         "provenance": paper.provenance,
         "licence": paper.licence,
         "metrics": _metrics(trained),
@@ -108,6 +112,15 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
         "files": files,
     }
     _write_json(folder / "manifest.json", manifest)
+
+
+def _backbone(trained: Trained, paper: Paper) -> dict[str, str] | None:
+    """Name the backbone that a worker must have for this model; None where it needs none."""
+    if trained.ensemble.head is None:
+        return None
+    if paper.backbone is None:
+        raise TrainingError("nobody said which backbone the embeddings are from")
+    return {"name": BACKBONE, "sha256": paper.backbone}
 
 
 def _export(model: keras.Model, target: Path) -> None:
@@ -143,7 +156,10 @@ def _replay(trained: Trained) -> dict[str, NDArray[Any]]:
     limit = np.finfo(np.float16).max
     features = [np.clip(track.features, -limit, limit) for track in trained.tracks]
     counts = [len(rows) for rows in features]
+    embedding = embeddings(trained.tracks)
+    kept = {} if embedding is None else {"embedding": embedding.astype(np.float16)}
     return {
+        **kept,
         "features": np.concatenate(features).astype(np.float16),
         "track": np.repeat(np.arange(len(counts), dtype=np.int32), counts),
         "genre": np.array([trained.genres.index(t.genre) for t in trained.tracks], np.int16),
@@ -159,13 +175,14 @@ def _agree(trained: Trained, folder: Path) -> None:
     """Load the folder as a worker does and compare it with Keras on training segments."""
     from core.analysis.runtime import Ensemble as Runtime
 
-    some = np.concatenate([track.features for track in _spread(trained.tracks, 64)])
-    wanted = trained.ensemble.scores(some)
+    some = _spread(trained.tracks, 64)
+    wanted = trained.ensemble.scores(*stacked(some))
     try:
-        found = Runtime(folder).score(some)
+        runtime = Runtime(folder)
+        found = [runtime.score(track.features, track.embedding) for track in some]
     except ModelError as error:
         raise TrainingError(f"the exported model does not load ({error.what})") from error
-    worst = float(np.max(np.abs(found - wanted)))
+    worst = float(np.max(np.abs(np.concatenate(found, axis=1) - wanted)))
     if not worst <= TOLERANCE:
         raise TrainingError(
             f"the exported model differs from the trained one by {worst:.3g}",

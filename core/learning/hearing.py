@@ -11,11 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import AudioError
 from core.learning.dataset import LeftOut, Material, Sample, Track
 
-__all__ = ["Augmentation", "Progress", "hear", "hear_all"]
+if TYPE_CHECKING:
+    from core.analysis.decode import Recording
+
+__all__ = ["Augmentation", "Progress", "hear", "hear_all", "heard"]
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -31,16 +38,42 @@ class Augmentation:
     seed: int = 1
 
 
-def hear(sample: Sample, augmentation: Augmentation) -> Track | LeftOut:
-    """Return *sample* as a track with its copies, or why it cannot be learned from."""
+def heard(
+    path: str, backbone: str | None
+) -> "tuple[Recording, NDArray[np.float32], NDArray[np.float32] | None]":
+    """Return what is decoded of *path*, its features [n, 135] and its mean embedding [200].
+
+    The embedding is None without a *backbone* folder, and of silence. Raises AudioError,
+    ModelError.
+    """
+    from core.analysis import mean_of
     from core.analysis.decode import listen
     from core.analysis.features import extract
-    from core.analysis.segments import RATE, plan_segments
+    from core.analysis.segments import plan_segments
+
+    recording = listen(path, plan_segments)
+    features, starts_s = extract(recording)
+    if backbone is None:
+        return recording, features, None
+    from core.analysis import backbone as pretrained
+
+    pieces = pretrained.stretches(recording, starts_s)
+    return recording, features, mean_of(pretrained.backbone(backbone).embed(pieces)[0])
+
+
+def hear(
+    sample: Sample, augmentation: Augmentation, backbone: str | None = None
+) -> Track | LeftOut:
+    """Return *sample* as a track with its copies, or why it cannot be learned from.
+
+    Its embedding is by the *backbone* in that folder; copies need none. Raises ModelError.
+    """
+    from core.analysis.features import extract
+    from core.analysis.segments import RATE
     from core.learning.augment import disturb, random_for
 
     try:
-        recording = listen(sample.path, plan_segments)
-        features, _ = extract(recording)
+        recording, features, embedding = heard(sample.path, backbone)
     except AudioError as error:
         return LeftOut(path=sample.path, reason=error.reason)
     if not len(features):
@@ -62,6 +95,7 @@ def hear(sample: Sample, augmentation: Augmentation) -> Track | LeftOut:
         genre=sample.genre,
         group=sample.group,
         features=features,
+        embedding=embedding,
         copies=tuple(copy for copy in copies if len(copy)),
     )
 
@@ -72,22 +106,26 @@ def hear_all(
     progress: Progress,
     *,
     processes: int = 2,
+    backbone: str | None = None,
 ) -> Material:
-    """Hear all *samples*; duplicates and files that cannot be heard are left out, with reasons."""
-    heard: dict[int, Track | LeftOut] = {}
-    for number, result in _in_parallel(samples, augmentation, processes):
-        heard[number] = result
-        progress("features", len(heard), len(samples))
-    return _without_duplicates(samples, [heard[number] for number in range(len(samples))])
+    """Hear all *samples*; duplicates and files that cannot be heard are left out, with reasons.
+
+    Raises ModelError where the *backbone* in that folder cannot be used.
+    """
+    results: dict[int, Track | LeftOut] = {}
+    for number, result in _in_parallel(samples, augmentation, processes, backbone):
+        results[number] = result
+        progress("features", len(results), len(samples))
+    return _without_duplicates(samples, [results[number] for number in range(len(samples))])
 
 
 def _in_parallel(
-    samples: Sequence[Sample], augmentation: Augmentation, processes: int
+    samples: Sequence[Sample], augmentation: Augmentation, processes: int, backbone: str | None
 ) -> Iterator[tuple[int, Track | LeftOut]]:
     """Yield (number, result) as they come; what was under way in a crash is heard one by one."""
     left = dict(enumerate(samples))
     with _pool(processes) as pool:
-        jobs = {pool.submit(hear, sample, augmentation): n for n, sample in left.items()}
+        jobs = {pool.submit(hear, sample, augmentation, backbone): n for n, sample in left.items()}
         for job in as_completed(jobs):
             if job.cancelled() or isinstance(job.exception(), BrokenProcessPool):
                 continue
@@ -95,7 +133,7 @@ def _in_parallel(
             yield jobs[job], job.result()
     for number, sample in left.items():
         with _pool(1) as pool:
-            yield number, _survived(pool.submit(hear, sample, augmentation), sample)
+            yield number, _survived(pool.submit(hear, sample, augmentation, backbone), sample)
 
 
 def _survived(job: "Future[Track | LeftOut]", sample: Sample) -> Track | LeftOut:

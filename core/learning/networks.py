@@ -1,7 +1,8 @@
 """The networks, in the order in which a segment's features meet them; never trains them.
 
 Raw features are squashed, cut into the groups A..H, each group becomes a token, the tokens
-attend to each other, a residual head gives a logit per genre. Axes: N segments, F features (135),
+attend to each other, a residual head gives a logit per genre. The backbone's embedding (E, 200)
+has a small head of its own. Axes: N segments, F features (135),
 K knots, T tokens (a class token and 8 groups), D width, G genres. After Xiong et al. 2020
 (pre-norm) and Gorishniy et al. 2021 (feature tokens).
 """
@@ -16,12 +17,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 __all__ = [
+    "Head",
     "Knots",
     "Shape",
     "begin_plain",
+    "embedding_head",
     "fit_knots",
     "linear",
     "member",
+    "scaled",
     "squashed",
     "transformer",
     "use_cores",
@@ -224,3 +228,59 @@ def member(network: keras.Model, knots: Knots) -> keras.Model:
     """Put the squashing before *network*: raw features (N, F) to logits (N, G)."""
     raw = keras.Input((len(knots.foot),), name="raw_features")
     return keras.Model(raw, network(Squash(knots)(raw)), name=network.name)
+
+
+# --- the head on the embedding --------------------------------------------------------------
+
+WILD = 5.0  # standard deviations; what is farther out counts as so far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Head:
+    """Softmax regression on a track's mean embedding, standardised by that of its training."""
+
+    centre: NDArray[np.float32]  # [E]
+    width: NDArray[np.float32]  # [E], standard deviations
+    weights: NDArray[np.float64]  # [E, G]
+    bias: NDArray[np.float64]  # [G]
+
+    def scores(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return logits [n, G] of *embedding* [n, E]."""
+        rows = scaled(embedding, self.centre, self.width)
+        return np.asarray(rows @ self.weights + self.bias, dtype=np.float32)
+
+
+def scaled(
+    embedding: NDArray[np.float32], centre: NDArray[np.float32], width: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return *embedding* [n, E] in standard deviations [n, E], as `Standardise` does it."""
+    return np.asarray(np.clip((embedding - centre) / width, -WILD, WILD), dtype=np.float32)
+
+
+class Standardise(keras.layers.Layer):  # type: ignore[misc]
+    """Centre, divide by the standard deviation, clip at +-5."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__(trainable=False, name="standardise")
+        self.head = head
+
+    def build(self, _shape: Sequence[int | None]) -> None:
+        """Hold centre and width as weights, so that they are saved with the others."""
+        for name in ("centre", "width"):
+            values = getattr(self.head, name)
+            held = self.add_weight(shape=values.shape, initializer="zeros", name=name)
+            held.assign(values)
+            setattr(self, name, held)
+
+    def call(self, raw: tf.Tensor) -> tf.Tensor:
+        """Map embeddings (N, E) to standardised ones (N, E)."""
+        return tf.clip_by_value((raw - self.centre) / self.width, -WILD, WILD)
+
+
+def embedding_head(head: Head) -> keras.Model:
+    """Build the member that judges whole tracks: mean embeddings (N, E) to logits (N, G)."""
+    raw = keras.Input((len(head.centre),), name="embedding")
+    dense = keras.layers.Dense(len(head.bias), name="logits")
+    model = keras.Model(raw, dense(Standardise(head)(raw)), name="embedding")
+    dense.set_weights([head.weights, head.bias])
+    return model

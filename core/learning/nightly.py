@@ -21,21 +21,30 @@ from core import registry
 from core.decision.verdict import calibrate, pool
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
-from core.learning.dataset import Label, Replay, Track, from_labels, from_replay, group_numbers
+from core.learning.dataset import (
+    Label,
+    Replay,
+    Track,
+    from_labels,
+    from_replay,
+    group_numbers,
+    without_embeddings,
+)
 from core.learning.export import Paper, Trained, write_model
 from core.learning.fitting import Check, Recipe
 from core.learning.gate import Evidence, Outcome, Said
 from core.learning.hearing import Progress
 from core.learning.limits import bounded, step_back, use_best_device
-from core.learning.train import speak, spoken, train
+from core.learning.train import backbone_named, speak, spoken, train
 from core.library import hearings
 from core.library.schema import open_library
 from core.taxonomy import fold
 
-__all__ = ["Night", "Request", "learnable", "main", "merged", "night"]
+__all__ = ["Night", "Request", "as_replayed", "learnable", "main", "merged", "night"]
 
 LABEL_WEIGHT = 2.0  # what this user says counts more than the collection
 NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
+NOBODY_SPOKE = "nobody said anything yet"
 ORIGIN = ", on top of: "  # before the provenance of the model that it all began with
 
 
@@ -51,6 +60,7 @@ class Request:
     epochs: int = 100
     members: int = 3
     force: bool = False  # train although the champion knows all labels already
+    backbone: str | None = None  # sha256 of the weights of the one that there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +81,13 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     """
     champion = registry.load(request.champion)
     replay = from_replay(request.champion)
-    _comparable(champion, replay)
-    said, notes = learnable(from_labels(labels, weight=LABEL_WEIGHT), champion.genres)
+    _comparable(champion, replay, request.backbone)
+    heard, note = as_replayed(from_labels(labels, weight=LABEL_WEIGHT), champion)
+    said, notes = learnable(heard, champion.genres)
+    notes = (*note, *notes)
     if not said:
-        return Night(outcome=Outcome.SKIPPED, reason="nobody said anything yet", notes=notes)
+        reason = "nothing of what was said can be learned yet" if labels else NOBODY_SPOKE
+        return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
     if not request.force and _knows_all(replay, said):
         reason = "the model in use knows all that was said"
         return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
@@ -93,6 +106,22 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
 
 
 # --- what is learned from -------------------------------------------------------------------
+
+
+def as_replayed(
+    said: Sequence[Track], champion: registry.Manifest
+) -> tuple[tuple[Track, ...], tuple[str, ...]]:
+    """Return the labelled tracks that were heard as the *champion* hears, and notes.
+
+    Under one with a backbone, tracks heard without wait until they are heard anew: with them
+    no member could judge the embedding.
+    """
+    if champion.backbone is None:
+        return without_embeddings(said), ()
+    kept = tuple(track for track in said if track.embedding is not None)
+    missing = len(said) - len(kept)
+    note = f"{missing} of {len(said)} labelled tracks were heard without the backbone and must wait"
+    return kept, (note,) if missing else ()
 
 
 def learnable(
@@ -138,7 +167,7 @@ def merged(replayed: Sequence[Track], said: Sequence[Track]) -> tuple[Track, ...
     return (*kept, *words.values())
 
 
-def _comparable(champion: registry.Manifest, replay: Replay) -> None:
+def _comparable(champion: registry.Manifest, replay: Replay, backbone: str | None) -> None:
     from core.analysis.features import FEATURE_VERSION
 
     if champion.feature_version != FEATURE_VERSION:
@@ -146,6 +175,11 @@ def _comparable(champion: registry.Manifest, replay: Replay) -> None:
             f"the model in use has features of version {champion.feature_version}, we have"
             f" {FEATURE_VERSION}, so its replay cannot be used",
             remedy="use the shipped model",
+        )
+    if champion.backbone not in (None, backbone):
+        raise TrainingError(
+            "the model in use needs a backbone that is not here",
+            remedy="run `make setup`, or use a model that needs none",
         )
     heard = [track.fingerprint for track in replay.tracks]
     gate.require_unseen(heard, champion.fingerprints, out_of_fold=heard)
@@ -175,6 +209,7 @@ def _written(request: Request, champion: registry.Manifest, trained: Trained, sa
         created=request.created,
         provenance=f"{said} tracks labelled by its user{ORIGIN}{origin}",
         licence=champion.licence,
+        backbone=champion.backbone,
     )
     return write_model(trained, paper, request.out)
 
@@ -211,7 +246,7 @@ def _says(champion: registry.Manifest, tracks: Sequence[Track]) -> NDArray[np.fl
 
     calibration = registry.load_calibration(champion)
     ensemble, weights = Ensemble(champion.folder), np.array(champion.weights)
-    pooled = np.stack([pool(ensemble.score(track.features), weights) for track in tracks])
+    pooled = np.stack([pool(ensemble.score(t.features, t.embedding), weights) for t in tracks])
     return calibrate(pooled, calibration.temperature, np.array(calibration.bias))
 
 
@@ -249,6 +284,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--members", type=int, default=Recipe().members)
     parser.add_argument("--force", action="store_true", help="even with nothing new")
+    parser.add_argument("--backbone", default="none", help='its folder, or "none"')
     return parser
 
 
@@ -262,6 +298,7 @@ def _request(wishes: argparse.Namespace) -> Request:
         epochs=wishes.epochs,
         members=wishes.members,
         force=wishes.force,
+        backbone=backbone_named(wishes.backbone)[1],
     )
 
 

@@ -25,19 +25,32 @@ from core.learning.dataset import (
     Material,
     Track,
     apart,
+    embeddings,
     find_samples,
     genres_of,
     group_numbers,
     require_enough,
     split_groups,
+    stacked,
+    without_embeddings,
 )
-from core.learning.hearing import Augmentation, Progress, hear_all
+from core.learning.hearing import Augmentation, Progress, hear_all, heard
+from core.registry import backbone_source
 
 if TYPE_CHECKING:  # TensorFlow: processes that only hear, and import this, go without
     from core.learning.export import Trained
     from core.learning.fitting import Check, Ensemble, Recipe, Studio
 
-__all__ = ["feature_groups", "main", "out_of_fold", "pooled_by", "speak", "train"]
+__all__ = [
+    "backbone_named",
+    "feature_groups",
+    "main",
+    "out_of_fold",
+    "pooled_by",
+    "speak",
+    "spoken",
+    "train",
+]
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -51,19 +64,23 @@ def train(
     folds: NDArray[np.integer[Any]] | None = None,
     judged: NDArray[np.bool_] | None = None,
     protocol: str = "",
+    studio: "Studio | None" = None,
 ) -> "Trained":
     """Train on *tracks* and say honestly what that is worth.
 
+    The ensemble gets a head on the embedding where each track has one, else none has.
     *folds* [tracks] says which tracks are predicted together (by default artists are dealt
-    by the recipe); *judged* [tracks] picks those that the accuracy is about. Raises
-    TrainingError when there is too little.
+    by the recipe); *judged* [tracks] picks those that the accuracy is about; *studio* is one
+    to use again. Raises TrainingError when there is too little.
     """
     from core.learning.export import Trained
     from core.learning.fitting import Studio
 
     require_enough(tracks)
+    if embeddings(tracks) is None:  # whichever fold is held out, the members are the same
+        tracks = without_embeddings(tracks)
     genres = genres_of(tracks)
-    studio = Studio(genres, feature_groups(), recipe)
+    studio = studio or Studio(genres, feature_groups(), recipe)
     groups = group_numbers(tracks)
     if folds is None:
         before = max(track.fold for track in tracks) + 1
@@ -113,7 +130,7 @@ def _counted(progress: Progress, total: int) -> Callable[[], None]:
 
 def pooled_by(ensemble: "Ensemble", tracks: Sequence[Track]) -> NDArray[np.float64]:
     """Return what *ensemble* says of *tracks*, pooled, [tracks, G]: all segments in one go."""
-    scores = ensemble.scores(np.concatenate([track.features for track in tracks]))
+    scores = ensemble.scores(*stacked(tracks))
     ends = np.cumsum([len(track.features) for track in tracks])[:-1]
     weights = np.array(ensemble.weights)
     return np.stack([pool(part, weights) for part in np.split(scores, ends, axis=1)])
@@ -180,7 +197,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", help="name of the model; default: today's date")
     parser.add_argument("--created", help="ISO 8601 UTC; default: now")
     parser.add_argument("--processes", type=int, default=2, help="that hear files at once")
+    parser.add_argument("--backbone", default="none", help='its folder, or "none"')
     return parser
+
+
+def backbone_named(wish: str) -> tuple[str | None, str | None]:
+    """Return folder and source of the backbone that --backbone names, None for "none".
+
+    Raises TrainingError where there is no whole backbone in that folder.
+    """
+    if wish == "none":
+        return None, None
+    source = backbone_source(Path(wish))
+    if source is None:
+        remedy = "run: python -m core.learning.backbone (or give --backbone none)"
+        raise TrainingError("there is no whole backbone in that folder", wish, remedy)
+    return wish, source
 
 
 def _train_folder(wishes: argparse.Namespace, say: Say) -> dict[str, Any]:
@@ -190,7 +222,10 @@ def _train_folder(wishes: argparse.Namespace, say: Say) -> dict[str, Any]:
     augmentation = Augmentation(
         factor=wishes.augment_factor, advanced=not wishes.no_advanced_aug, seed=wishes.seed
     )
-    material = hear_all(samples, augmentation, spoken(say), processes=wishes.processes)
+    backbone, _ = backbone_named(wishes.backbone)
+    material = hear_all(
+        samples, augmentation, spoken(say), processes=wishes.processes, backbone=backbone
+    )
     _say_left_out(material, say)
     return _train_and_write(material, note, wishes, say)
 
@@ -203,6 +238,7 @@ def _train_and_write(
     from core.learning.networks import use_cores
 
     use_cores(1)
+    backbone, source = backbone_named(wishes.backbone)
     recipe = Recipe(seed=wishes.seed, epochs=wishes.epochs, batch_size=wishes.batch_size)
     trained = train(material.tracks, recipe, spoken(say), no_check)
     now = wishes.created or datetime.now(UTC).isoformat(timespec="seconds")
@@ -211,12 +247,13 @@ def _train_and_write(
         created=now,
         provenance=f"trained by its user on {len(trained.tracks)} files; {note}",
         licence="that of the files it was trained on, which is for its user to know",
+        backbone=source,
     )
     folder = write_model(trained, paper, wishes.out)
     metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
     done = {"version": paper.version, "path": str(folder), "metrics": metrics}
     if wishes.test_file:
-        done["test"] = _classified(wishes.test_file, trained)
+        done["test"] = _classified(wishes.test_file, trained, backbone)
     return done
 
 
@@ -233,14 +270,13 @@ def _say_left_out(material: Material, say: Say) -> None:
         say({"event": "left_out", "path": left.path, "reason": left.reason})
 
 
-def _classified(path: Path, trained: "Trained") -> list[dict[str, Any]]:
+def _classified(path: Path, trained: "Trained", backbone: str | None) -> list[dict[str, Any]]:
     """Say what the new model hears in *path*, surest first; nothing in silence."""
-    from core.analysis.features import features_of
-
-    features = features_of(str(path))[0]
+    _, features, embedding = heard(str(path), backbone)
     if not len(features):
         return []
-    pooled = pool(trained.ensemble.scores(features), np.array(trained.ensemble.weights))
+    track = Track(fingerprint="", genre="", group="", features=features, embedding=embedding)
+    pooled = pooled_by(trained.ensemble, [track])[0]
     sure = calibrate(pooled, trained.calibration.temperature, trained.calibration.bias)
     order = np.argsort(-sure)
     return [{"genre": trained.genres[i], "confidence": round(float(sure[i]), 4)} for i in order]

@@ -71,6 +71,7 @@ class Label:
     genre: str
     group: str  # whose music: artist, else the folder; never on both sides of a split
     features: Floats  # [segments, 135]
+    embedding: Floats | None = None  # [200]: the backbone's, mean over patches
 
 
 def save_hearing(db: Database, row: HearingRow) -> None:
@@ -189,7 +190,7 @@ def labels(db: Database, feature_version: int) -> list[Label]:
     rows = db.execute(
         """
         select feedback.fingerprint, feedback.new, feedback.artist, feedback.album_artist,
-            feedback.path, hearings.segments, hearings.features
+            feedback.path, hearings.segments, hearings.features, hearings.embedding
         from feedback
         join hearings using (fingerprint)
         where feedback.id in (
@@ -217,6 +218,7 @@ def _label(row: Sequence[Any]) -> Label:
         genre=as_list(row[1])[0],
         group=(row[2] or row[3] or folder).strip().casefold(),
         features=_array(row[6], (row[5], -1)),
+        embedding=None if row[7] is None else _array(row[7], (-1,)),
     )
 
 

@@ -2,17 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from core.errors import ModelError
-from core.registry import Registry, load, load_calibration
+from core.registry import Registry, backbone_source, base_dir, load, load_calibration
 
 CALIBRATION = {"temperature": 1.5, "bias": {"Jazz": 0.1}, "threshold": None, "promise": 0.9}
 
 
-def make_model(root: Path, version: str) -> Path:
+def make_model(root: Path, version: str, backbone: str | None = None) -> Path:
     folder = root / version
     folder.mkdir(parents=True)
     (folder / "member-0.tflite").write_bytes(version.encode())
@@ -32,6 +33,8 @@ def make_model(root: Path, version: str) -> Path:
         "training": {"fingerprints": ["f1"]},
         "metrics": {"accuracy": 0.5, "n": 10, "protocol": "made up"},
     }
+    if backbone:
+        manifest["backbone"] = {"name": "some network", "sha256": backbone}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -99,3 +102,88 @@ def test_a_new_version_takes_a_free_name(registry: Registry, tmp_path: Path) -> 
     assert registry.new_version("2026-05-01") == "2026-05-01.1"
     make_model(tmp_path / "models", "2026-05-01.1")
     assert registry.new_version("2026-05-01") == "2026-05-01.2"
+
+
+# --- models that hear with a backbone --------------------------------------------------------
+
+
+@dataclass
+class Here:
+    """Which backbone there is just now."""
+
+    source: str | None = None
+
+
+@pytest.fixture
+def here() -> Here:
+    return Here()
+
+
+@pytest.fixture
+def rich(tmp_path: Path, here: Here) -> Registry:
+    plain = make_model(tmp_path / "shipped", "base-1")
+    other = make_model(tmp_path / "shipped", "base-2", backbone="abc")
+    make_model(tmp_path / "models", "v1", backbone="abc")
+    make_model(tmp_path / "models", "v2")
+    return Registry(tmp_path / "models", plain, other, lambda: here.source)
+
+
+def test_the_shipped_model_is_the_one_that_suits(rich: Registry, here: Here) -> None:
+    """From one question to the next, as the backbone comes, goes or is another."""
+    found = []
+    for here.source in (None, "abc", "another", "abc"):
+        found.append(rich.champion().version)
+
+    assert found == ["base-1", "base-2", "base-1", "base-2"]
+    assert rich.champion().backbone == "abc"
+
+
+def test_a_model_without_its_backbone_is_stood_in_for(rich: Registry, here: Here) -> None:
+    """By the shipped one that needs none; it is missed until the backbone is back."""
+    here.source = "abc"
+    rich.use("v1")
+    here.source = None
+    assert (rich.champion().version, rich.missed()) == ("base-1", "v1")
+
+    here.source = "abc"
+    assert (rich.champion().version, rich.missed()) == ("v1", None)
+
+
+def test_a_model_that_cannot_hear_is_not_put_to_use(rich: Registry) -> None:
+    """The remedy is told; one that needs no backbone may be used."""
+    with pytest.raises(ModelError, match="make setup"):
+        rich.use("v1")
+
+    assert rich.use("v2").backbone is None
+    assert rich.missed() is None
+    assert [path.name for path in rich.versions()] == ["base-1", "base-2", "v1", "v2"]
+
+
+def test_the_source_of_a_backbone_is_found_while_it_is_whole(tmp_path: Path) -> None:
+    """Damage is seen at the next question."""
+    folder = tmp_path / "backbone"
+    assert backbone_source(folder) is None
+
+    folder.mkdir()
+    (folder / "net.tflite").write_bytes(b"network")
+    manifest = {
+        "format": 1,
+        "file": "net.tflite",
+        "files": {"net.tflite": hashlib.sha256(b"network").hexdigest()},
+        "source": {"files": {".index": "i", ".data-00000-of-00001": "abc"}},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert backbone_source(folder) == "abc"
+
+    (folder / "net.tflite").write_bytes(b"networm")
+    assert backbone_source(folder) is None
+
+
+def test_both_shipped_models_are_whole() -> None:
+    """One needs the backbone, one does not; they know the same genres and tracks."""
+    plain, rich = load(base_dir(backbone=False)), load(base_dir(backbone=True))
+
+    assert plain.backbone is None
+    assert rich.backbone is not None
+    assert (rich.genres, rich.fingerprints) == (plain.genres, plain.fingerprints)
+    assert rich.metrics["accuracy"] > plain.metrics["accuracy"]

@@ -1,15 +1,28 @@
 """The backbone is used where it is wanted and whole; else the program says why not."""
 
+import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core import registry
 from core.errors import ModelError
-from daemon.backbone import backbone_folder, backbone_trouble
-from daemon.config import Model
+from core.library.hearings import HearingRow
+from daemon import training
+from daemon.backbone import (
+    backbone_folder,
+    backbone_trouble,
+    is_fully_heard,
+    model_trouble,
+    open_models,
+)
+from daemon.config import Config, Model
+
+EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 @pytest.fixture
@@ -70,3 +83,73 @@ def test_a_whole_backbone_is_used(folder: Path) -> None:
 
     assert backbone_folder(Model()) == str(folder)
     assert backbone_trouble(Model()) is None
+
+
+def whole(folder: Path) -> None:
+    """Make a folder that passes for the backbone of the shipped model."""
+    rich = registry.load(registry.base_dir(backbone=True))
+    folder.mkdir()
+    files = {"source": {"files": {".data-0": rich.backbone}}, "files": {"net": EMPTY}}
+    (folder / "net").touch()
+    (folder / "manifest.json").write_text(json.dumps({"format": 1, "file": "net", **files}))
+
+
+def test_the_shipped_model_follows_the_options_and_the_backbone(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The one with the backbone only where it is there and wanted."""
+    wanting, without = Model(), Model(backbone="none")
+    before = open_models(tmp_path, wanting).champion_dir()
+    whole(folder)
+
+    assert before == registry.base_dir(backbone=False)
+    assert open_models(tmp_path, wanting).champion_dir() == registry.base_dir(backbone=True)
+    assert open_models(tmp_path, without).champion_dir() == before
+
+
+def test_a_champion_that_lost_its_backbone_is_told(folder: Path, tmp_path: Path) -> None:
+    """Who judges in its place, and what to do."""
+    whole(folder)
+    models = open_models(tmp_path / "models", Model())
+    models.use(registry.base_dir(backbone=True).name)
+    assert model_trouble(models) is None
+
+    shutil.rmtree(folder)
+    trouble = str(model_trouble(models))
+
+    plain, rich = (registry.base_dir(backbone=backbone).name for backbone in (False, True))
+    assert f"model {rich} hears with the backbone" in trouble
+    assert f"{plain} judges in its place" in trouble
+    assert "make setup" in trouble
+
+
+def test_training_is_told_which_backbone(folder: Path) -> None:
+    """As a folder, or none."""
+    assert training._backbone(Config()) == ["--backbone", "none"]
+    whole(folder)
+
+    assert training._backbone(Config()) == ["--backbone", str(folder)]
+
+
+def test_a_label_is_heard_once_more_for_its_embedding(folder: Path) -> None:
+    """Only where there is a backbone to give it, and where there is sound."""
+    silent, plain, rich = (
+        HearingRow(
+            fingerprint="f1",
+            feature_version=1,
+            model_version="m1",
+            genres=("Jazz",),
+            segments=segments,
+            track_features=np.zeros((2, 135), np.float32),
+            pooled_scores=np.zeros((1, 1), np.float32),
+            features=np.zeros((segments, 135), np.float32),
+            embedding=embedding,
+        )
+        for segments, embedding in ((0, None), (1, None), (1, np.zeros(200, np.float32)))
+    )
+    assert is_fully_heard(plain, Model())
+    assert not is_fully_heard(None, Model())
+    whole(folder)
+
+    assert [is_fully_heard(kept, Model()) for kept in (silent, plain, rich)] == [True, False, True]
+    assert is_fully_heard(plain, Model(backbone="none"))

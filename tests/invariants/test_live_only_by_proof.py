@@ -30,7 +30,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperHous
     made = PaperHouse(tmp_path)
     monkeypatch.setattr(processes, "NIGHTLY", "tests.puppet_trainer")
     monkeypatch.setattr(processes, "TRAIN", "tests.puppet_trainer")
-    monkeypatch.setattr(registry, "base_dir", lambda: made.models / "one")
+    monkeypatch.setattr(registry, "base_dir", lambda *, backbone: made.models / "one")
     made.live()
     paper(made.music / "a.mp3", "A")
     made.settle()

@@ -124,12 +124,14 @@ def test_confidences_shown_never_saw_their_artist() -> None:
         assert np.allclose(before[groups == group], after[groups == group])
 
 
-def test_the_shipped_model_tells_what_it_learned_from() -> None:
+@pytest.mark.parametrize("backbone", [False, True])
+def test_the_shipped_models_tell_what_they_learned_from(backbone: bool) -> None:
     """Its manifest lists the tracks, says that they carry no licence, and how it was judged."""
     from core import registry
 
-    manifest = registry.load(registry.base_dir())
+    manifest = registry.load(registry.base_dir(backbone=backbone))
 
+    assert (manifest.backbone is not None) == backbone
     assert len(manifest.fingerprints) == 544
     assert "carry no licence" in manifest.licence
     assert "GTZAN" in manifest.provenance

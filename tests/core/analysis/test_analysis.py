@@ -22,8 +22,9 @@ GENRES = ("Jazz", "Metal", "Techno")
 MAKE_MODEL = """
 import sys, numpy as np, tensorflow as tf
 for seed, path in enumerate(sys.argv[1:]):
-    weights = np.random.default_rng(seed).normal(0, 1e-3, (135, 3)).astype(np.float32)
-    @tf.function(input_signature=[tf.TensorSpec([None, 135], tf.float32)])
+    size = 200 if seed == 2 else 135
+    weights = np.random.default_rng(seed).normal(0, 1e-3, (size, 3)).astype(np.float32)
+    @tf.function(input_signature=[tf.TensorSpec([None, size], tf.float32)])
     def member(features):
         return tf.matmul(features, weights)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([member.get_concrete_function()])
@@ -49,9 +50,9 @@ def write_manifest(folder: Path, **changes: object) -> None:
 
 @pytest.fixture(scope="session")
 def members(tmp_path_factory):
-    """Two linear LiteRT members with random weights, made once."""
+    """Linear LiteRT members with random weights, made once; the third judges embeddings."""
     folder = tmp_path_factory.mktemp("members")
-    paths = [str(folder / f"member-{seed}.tflite") for seed in (0, 1)]
+    paths = [str(folder / f"member-{seed}.tflite") for seed in (0, 1, 2)]
     subprocess.run([sys.executable, "-c", MAKE_MODEL, *paths], check=True, capture_output=True)
     return folder
 
@@ -61,7 +62,7 @@ def model(tmp_path, members):
     """A whole model folder of two random members."""
     folder = tmp_path / "model"
     folder.mkdir()
-    for path in members.iterdir():
+    for path in sorted(members.iterdir())[:2]:
         (folder / path.name).write_bytes(path.read_bytes())
     calibration = {"temperature": 1.0, "bias": {}, "threshold": None, "promise": 0.9}
     (folder / "calibration.json").write_text(json.dumps(calibration))
@@ -320,3 +321,59 @@ def test_training_gets_the_same_features(tmp_path, model):
     path = str(make_audio(tmp_path / "x.ogg", seconds=8))
 
     assert np.array_equal(features_of(path)[0], analyse(path, str(model)).features)
+
+
+# --- a member that judges the embedding ------------------------------------------------------
+
+
+@pytest.fixture
+def rich_model(model, members):
+    """The model with a third member, which judges the track's embedding."""
+    name = "member-2.tflite"
+    (model / name).write_bytes((members / name).read_bytes())
+    inputs = {"member-0.tflite": "segments", "member-1.tflite": "segments", name: "embedding"}
+    write_manifest(
+        model,
+        members=[{"file": file, "weight": 1.0, "input": given} for file, given in inputs.items()],
+        backbone={"name": "some network", "sha256": "abc"},
+    )
+    return model
+
+
+def test_the_embedding_is_judged_alike_in_each_segment(rich_model):
+    """The other members say what they say without it."""
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(4, 135)).astype(np.float32)
+    embedding = rng.normal(size=200).astype(np.float32)
+
+    scores = score(features, str(rich_model), embedding)
+    other = score(features, str(rich_model), -embedding)
+
+    assert scores.shape == (3, 4, 3)
+    assert np.array_equal(scores[2], np.repeat(scores[2, :1], 4, axis=0))
+    assert np.allclose(other[2], -scores[2], atol=1e-6)
+    assert np.array_equal(other[:2], scores[:2])
+    assert not np.array_equal(scores[0, 0], scores[0, 1])
+
+
+def test_a_track_without_embedding_is_an_error_with_its_remedy(rich_model):
+    """Also from the file itself; silence needs none, since nothing is said of it."""
+    features = np.zeros((2, 135), np.float32)
+
+    with pytest.raises(ModelError, match=r"genrewatch models use .* `make setup`"):
+        score(features, str(rich_model))
+    assert score(features[:0], str(rich_model)).shape == (3, 0, 3)
+
+
+def test_another_backbone_than_the_models_is_refused(rich_model, tmp_path):
+    """Its numbers would mean something else."""
+    path = make_audio(tmp_path / "x.wav", "wav", seconds=3)
+
+    with pytest.raises(ModelError, match="trained with another backbone"):
+        analyse(str(path), str(rich_model), backbone=str(tmp_path))
+
+
+def test_a_model_with_odd_embeddings_is_an_error(rich_model):
+    """Of another width: LiteRT's complaint becomes ours."""
+    with pytest.raises(ModelError, match="failed to run"):
+        score(np.zeros((2, 135), np.float32), str(rich_model), np.zeros(50, np.float32))

@@ -234,8 +234,8 @@ def test_analyse_hears_with_it(exported, tmp_path):
     """Embedding and tags come with the hearing where a backbone is named, and only then."""
     path = str(make_audio(tmp_path / "x.mp3", seconds=12, rate=44_100, channels=2))
 
-    plain = analyse(path, str(base_dir()))
-    heard = analyse(path, str(base_dir()), backbone=str(exported))
+    plain = analyse(path, str(base_dir(backbone=False)))
+    heard = analyse(path, str(base_dir(backbone=False)), backbone=str(exported))
 
     assert plain.embedding is None
     assert plain.tags is None
@@ -251,7 +251,7 @@ def test_silence_has_no_patches(exported, tmp_path):
     path = tmp_path / "x.flac"
     encode(path, np.zeros(4 * RATE, np.float32), RATE, "flac")
 
-    heard = analyse(str(path), str(base_dir()), backbone=str(exported))
+    heard = analyse(str(path), str(base_dir(backbone=False)), backbone=str(exported))
 
     assert heard.embedding.shape == (0, 200)
     assert heard.tags.shape == (0, 50)

@@ -1,6 +1,7 @@
 """Synthetic artists: each genre has a sound, each artist a stronger one of its own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,35 @@ def artists() -> Artists:
 def some_tracks() -> tuple[Track, ...]:
     """Three genres of eight artists."""
     return make_artists()
+
+
+def make_embedded(tracks: tuple[Track, ...], *, seed: int = 7) -> tuple[Track, ...]:
+    """Return *tracks* with embeddings in which the genre is louder than the artist."""
+    rng = np.random.default_rng(seed)
+    pulls = {genre: rng.normal(0, 1.0, 200) for genre in sorted({t.genre for t in tracks})}
+    return tuple(
+        replace(t, embedding=(pulls[t.genre] + rng.normal(0, 2.0, 200)).astype(np.float32))
+        for t in tracks
+    )
+
+
+@pytest.fixture
+def embedded() -> Callable[..., tuple[Track, ...]]:
+    """The maker of synthetic embeddings."""
+    return make_embedded
+
+
+@pytest.fixture(scope="session")
+def rich_trained(some_tracks: tuple[Track, ...]) -> Trained:
+    """One quick training on tracks with embeddings, shared."""
+    return train(make_embedded(some_tracks), QUICK, lambda *_: None, no_check)
+
+
+@pytest.fixture(scope="session")
+def rich_dir(rich_trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its model folder, version "test-1"."""
+    paper = replace(PAPER, backbone="abc")
+    return write_model(rich_trained, paper, tmp_path_factory.mktemp("rich"))
 
 
 @pytest.fixture(scope="session")

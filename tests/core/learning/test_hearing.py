@@ -41,6 +41,21 @@ def test_copies_belong_to_their_track(song: Path) -> None:
     assert np.array_equal(track.features, again.features)
 
 
+def test_a_track_has_one_embedding_by_the_backbone(song: Path, exported: Path) -> None:
+    """The mean over its patches; its features and copies are the same as without."""
+    plain = hear(sample(song), Augmentation(factor=1))
+    rich = hear(sample(song), Augmentation(factor=1), str(exported))
+
+    assert isinstance(plain, Track)
+    assert isinstance(rich, Track)
+    assert plain.embedding is None
+    assert rich.embedding is not None
+    assert rich.embedding.shape == (200,)
+    assert np.isfinite(rich.embedding).all()
+    assert np.array_equal(rich.features, plain.features)
+    assert np.array_equal(rich.copies[0], plain.copies[0])
+
+
 def test_factor_zero_makes_no_copies(song: Path) -> None:
     """And plain effects are another draw than all."""
     track = hear(sample(song), Augmentation(factor=0))

@@ -29,6 +29,7 @@ class Said:
     genre: str
     group: str
     features: np.ndarray
+    embedding: np.ndarray | None = None
 
 
 HOME = Path(__file__).resolve().parents[3]

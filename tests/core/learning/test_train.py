@@ -70,9 +70,11 @@ def test_a_model_that_differs_from_keras_is_thrown_away(trained: Trained, tmp_pa
 
         models, weights = trained.ensemble.models, trained.ensemble.weights
 
-        def scores(self, features: np.ndarray) -> np.ndarray:
+        head = trained.ensemble.head
+
+        def scores(self, features: np.ndarray, embedding: None) -> np.ndarray:
             """Be off by one."""
-            return trained.ensemble.scores(features) + 1
+            return trained.ensemble.scores(features, embedding) + 1
 
     with pytest.raises(TrainingError, match="differs from the trained one by 1"):
         export.write_model(replace(trained, ensemble=Liar()), PAPER, tmp_path)

@@ -195,6 +195,8 @@ def test_labels_are_peoples_latest_words(db: Database) -> None:
         ("f3", "Pop", "/m"),
     ]
     assert found[0].features.shape == (3, 135)
+    assert found[0].embedding is not None
+    assert np.allclose(found[0].embedding, heard("f1").embedding, atol=1e-2)
     assert hearings.labels(db, feature_version=2) == []
 
 
