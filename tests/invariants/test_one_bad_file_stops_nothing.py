@@ -60,7 +60,7 @@ def probe(path: str) -> Any:
 
 def analyse(path: str, folder: str, backbone: str | None = None) -> Any:
     """Hear paper, unless its name says how to end."""
-    return _ended(path, "analyse") or _hearing(path, folder)
+    return _ended(path, "analyse") or _hearing(path, folder, embedded=backbone is not None)
 
 
 def _ended(path: str, when: str) -> Any:
