@@ -76,6 +76,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperHous
     monkeypatch.setattr(processes, "PROBE", f"{here}:probe")
     monkeypatch.setattr(processes, "ANALYSE", f"{here}:analyse")
     monkeypatch.setattr(processes, "REWRITE", "tests.puppets:rewrite")
+    monkeypatch.setattr(processes, "is_alive", lambda writer: True)  # as we are
     made = PaperHouse(tmp_path)
     made.config = replace(made.config, workers=replace(made.config.workers, timeout_seconds=2.0))
     made.close()
