@@ -49,9 +49,14 @@ class Scan:
         self._now = now
 
     def begin(self) -> None:
-        """Make the folders that are absent and record that all are watched."""
+        """Make the folders that were never watched and are absent; record that all are watched.
+
+        One that was watched before and is absent is a lost mount: made anew, it would be
+        taken for the folder, and what comes back later for new music.
+        """
         for folder in self.folders:
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103  odd bytes survive
+            if files.folder(self._db, folder) is None:
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103  odd bytes survive
             files.watch_folder(self._db, folder, self._now())
 
     def all(self) -> Iterator[Found | Gone]:
