@@ -117,7 +117,8 @@ class Desk:
                 return self._tag_by_word(row, genres, now, dry_run=dry_run, via=via)
             return self._tag_by_verdict(row, now, dry_run=dry_run)
         except GenrewatchError as error:
-            self._set_aside(path, error.reason, now)
+            if not dry_run:
+                self._set_aside(path, error.reason, now)
             return Tagged(path=path, reason=error.reason, failed=True)
 
     def confirm_not(self, path: str, genre: str, now: datetime) -> Tagged:
@@ -128,8 +129,8 @@ class Desk:
         said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via="review")
         with writing(self._db):
             feedback_log.record_feedback(self._db, said, now)
-        kept = hearings.hearing_of(self._db, row.fingerprint)
-        if kept is not None and kept.scores is not None:
+        kept = self._judge.kept_hearing(row.fingerprint)
+        if kept is not None:
             self._remember_verdict(row, self._judge.verdict(kept, row), now)
         return Tagged(path=path, reason=f"remembered: not {genre}")
 
@@ -252,15 +253,8 @@ class Desk:
 
     def _recover(self, now: datetime | None) -> None:
         """Close what commands left open that were killed; a dry run closes nothing."""
-        if now is None:
-            return
-        journal.recover(
-            self._db,
-            processes.is_alive,
-            self._genres_of,
-            now,
-            lambda write, row: meeting.say_by_write(self._db, write, row, now),
-        )
+        if now is not None:
+            meeting.recover(self._db, processes.is_alive, self._genres_of, now)
 
     def _recover_own(self, job: Job, now: datetime) -> None:
         row = writes.open_write_at(self._db, job.path)
@@ -274,13 +268,7 @@ class Desk:
             )
 
     def _genres_of(self, path: str) -> tuple[tuple[str, ...], Stamp] | None:
-        try:
-            probe: Probe = self._workers.call(
-                processes.PROBE, path, timeout=self._config.workers.timeout_seconds
-            )
-        except GenrewatchError:
-            return None
-        return probe.tag.genres, probe.stamp
+        return processes.read_genres(self._workers, path, self._config.workers.timeout_seconds)
 
     def _take_in(self, met: Met, duration_s: float, now: datetime) -> None:
         files.remember_track(self._db, met.row.fingerprint or "", duration_s, now)
@@ -290,14 +278,7 @@ class Desk:
             meeting.save(self._db, met, now)
 
     def _hear(self, path: str, row: FileRow) -> HearingRow:
-        kept = hearings.hearing_of(self._db, row.fingerprint or "")
-        if (
-            kept is not None
-            and kept.scores is not None
-            and kept.model_version == self._judge.model().version
-        ):
-            return kept
-        return self._listen(path)
+        return self._judge.kept_hearing(row.fingerprint) or self._listen(path)
 
     def _listen(self, path: str) -> HearingRow:
         heard = self._workers.call(

@@ -64,9 +64,10 @@ def is_fully_heard(kept: HearingRow | None, options: Model) -> bool:
 
 def backbone_folder(options: Model) -> str | None:
     """Return the folder of the backbone to hear with; None for the 135 features alone."""
-    if options.backbone == "none" or backbone_trouble(options):
+    folder = registry.backbone_dir()
+    if options.backbone == "none" or registry.backbone_source(folder) is None:
         return None
-    return str(registry.backbone_dir())
+    return str(folder)
 
 
 def backbone_trouble(options: Model) -> str | None:

@@ -68,6 +68,13 @@ class Judge:
         """Return the champion's folder."""
         return self.model().manifest.folder
 
+    def kept_hearing(self, fingerprint: str | None) -> HearingRow | None:
+        """Return what is kept of the track if it has its segments and is of the model in use."""
+        kept = hearings.hearing_of(self._db, fingerprint or "")
+        if kept is None or kept.scores is None:
+            return None
+        return kept if kept.model_version == self.model().version else None
+
     def verdict(self, hearing: HearingRow, row: FileRow) -> Verdict:
         """Return what model and memory say of the track."""
         verdict = self._by_model(hearing)

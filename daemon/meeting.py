@@ -19,12 +19,15 @@ from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
 from core.library.schema import writing
 from core.library.writes import WriteRow
+from core.stamp import Stamp
+from core.tags import journal
+from core.tags.journal import Writer
 from core.taxonomy import fold
 
 if TYPE_CHECKING:
     from core.analysis import Probe
 
-__all__ = ["learn_spellings", "meet_probe", "note", "save", "say_by_write", "word"]
+__all__ = ["learn_spellings", "meet_probe", "note", "recover", "save", "say_by_write", "word"]
 
 
 def meet_probe(
@@ -91,6 +94,16 @@ def word(
         album=row.album,
         compilation=row.compilation,
     )
+
+
+def recover(
+    db: Database,
+    alive: Callable[[Writer], bool],
+    genres_of: Callable[[str], tuple[tuple[str, ...], Stamp] | None],
+    now: datetime,
+) -> None:
+    """Close the writes that dead writers left open, and record the word of those that were done."""
+    journal.recover(db, alive, genres_of, now, lambda write, row: say_by_write(db, write, row, now))
 
 
 def say_by_write(db: Database, write: WriteRow, row: FileRow, now: datetime) -> None:

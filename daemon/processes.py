@@ -22,11 +22,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from core.errors import GenrewatchError, TrainingError, WorkerError
+from core.stamp import Stamp
 from core.tags.journal import Job, Writer
 from daemon.config import Tags
+
+if TYPE_CHECKING:
+    from core.analysis import Probe
 
 __all__ = [
     "ANALYSE",
@@ -38,6 +42,7 @@ __all__ = [
     "Workers",
     "is_alive",
     "one_thread_each",
+    "read_genres",
     "rewrite_options",
     "run_trainer",
     "this_process",
@@ -184,6 +189,20 @@ class Workers:
     def _remove(self, slot: _Slot) -> None:
         self._slots.remove(slot)
         slot.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def read_genres(
+    workers: Workers, path: str, timeout: float
+) -> tuple[tuple[str, ...], Stamp] | None:
+    """Return a file's genres and stamp as a worker reads them; None where it cannot.
+
+    Why not matters to nobody: the write counts as never done, and the file is looked at anew.
+    """
+    try:
+        probe: Probe = workers.call(PROBE, path, timeout=timeout)
+    except GenrewatchError:
+        return None
+    return probe.tag.genres, probe.stamp
 
 
 def rewrite_options(job: Job, tags: Tags) -> dict[str, Any]:

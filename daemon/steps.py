@@ -261,7 +261,7 @@ class Steps:
         if row is None:
             self._vanished(path)
             return None
-        kept = self._fresh_hearing(row)
+        kept = self._judge.kept_hearing(row.fingerprint)
         if judge and kept is not None:
             self._judged(row, kept)
             return None
@@ -301,16 +301,9 @@ class Steps:
             self._judged(row, kept)
 
     def _judge_kept(self, row: FileRow) -> None:
-        kept = self._fresh_hearing(row)
+        kept = self._judge.kept_hearing(row.fingerprint)
         if kept is not None:
             self.judge_again(row.path, kept)
-
-    def _fresh_hearing(self, row: FileRow) -> HearingRow | None:
-        """Return the kept hearing if it has its segments and is of the model in use."""
-        kept = hearings.hearing_of(self._db, row.fingerprint or "")
-        if kept is None or kept.scores is None:
-            return None
-        return kept if kept.model_version == self._judge.model().version else None
 
     def _judged(self, row: FileRow, kept: HearingRow) -> None:
         self._hand(row.path).stamp = row.stamp  # the state of the file that is decided about

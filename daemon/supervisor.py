@@ -14,10 +14,9 @@ import structlog
 from sqlite_utils import Database
 
 from core import registry
-from core.errors import GenrewatchError, ModelError
+from core.errors import ModelError
 from core.library import runs
 from core.stamp import Stamp
-from core.tags import journal
 from core.tags.journal import Writer
 from daemon import meeting, processes
 from daemon.config import Config, expand
@@ -30,7 +29,7 @@ from daemon.steps import Clock, Steps
 from daemon.watch import Rules, Watcher
 
 if TYPE_CHECKING:
-    from core.analysis import Probe
+    pass
 
 __all__ = ["Supervisor", "rules_of"]
 
@@ -191,14 +190,7 @@ class Supervisor:
 
     def _recover(self) -> None:
         """Finish or roll back what a crash left open, before anything is looked at."""
-        now = self._clock.now()
-        journal.recover(
-            self._db,
-            self._is_at_it,
-            self._genres_of,
-            now,
-            lambda write, row: meeting.say_by_write(self._db, write, row, now),
-        )
+        meeting.recover(self._db, self._is_at_it, self._genres_of, self._clock.now())
 
     def _is_at_it(self, writer: Writer) -> bool:
         """Say whether a write of *writer* may still end; none of ours does while we rest."""
@@ -207,14 +199,7 @@ class Supervisor:
         return processes.is_alive(writer)
 
     def _genres_of(self, path: str) -> tuple[tuple[str, ...], Stamp] | None:
-        try:
-            probe: Probe = self._workers.call(
-                processes.PROBE, path, timeout=self._config.workers.timeout_seconds
-            )
-        except GenrewatchError as error:
-            log.info("not readable after a crash", path=path, reason=error.reason)
-            return None
-        return probe.tag.genres, probe.stamp
+        return processes.read_genres(self._workers, path, self._config.workers.timeout_seconds)
 
     def _stop(self) -> None:
         self._stopping = True

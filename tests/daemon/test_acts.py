@@ -1,0 +1,71 @@
+"""Acts at the desk that need no worker, on the shipped model and a real record."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlite_utils import Database
+
+from core.library import feedback_log, files, hearings
+from core.library.hearings import HearingRow
+from core.library.schema import open_library
+from core.registry import Registry, base_dir
+from core.tags.journal import Writer
+from daemon.acts import Desk
+from daemon.config import Config
+from daemon.processes import Workers
+from tests.factories import NOON, file_row
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Database:
+    db = open_library(tmp_path / "library.db")
+    files.remember_track(db, "f1", 6.0, NOON)
+    return db
+
+
+def desk(db: Database, tmp_path: Path, workers: Workers) -> Desk:
+    models = Registry(tmp_path / "models", base_dir(backbone=False))
+    return Desk(db, models, Config(), workers, writer=Writer(pid=1, started="x"))
+
+
+def heard_by_another_model() -> HearingRow:
+    """Two members and two genres, as no shipped model has."""
+    return HearingRow(
+        fingerprint="f1",
+        feature_version=1,
+        model_version="another",
+        genres=("Jazz", "Rock"),
+        segments=1,
+        track_features=np.zeros((2, 135), np.float32),
+        pooled_scores=np.zeros((2, 2), np.float32),
+        starts_s=np.zeros(1, np.float32),
+        features=np.zeros((1, 135), np.float32),
+        scores=np.zeros((2, 1, 2), np.float32),
+    )
+
+
+def test_not_this_is_remembered_under_a_new_model_too(db: Database, tmp_path: Path) -> None:
+    """What another model heard cannot be judged by this one, and need not be."""
+    files.save_file(db, file_row("/m/a.mp3", state="not_sure"), NOON)
+    hearings.save_hearing(db, heard_by_another_model())
+
+    with Workers() as workers:
+        done = desk(db, tmp_path, workers).confirm_not("/m/a.mp3", "Jazz", NOON)
+
+    assert not done.failed
+    assert [row.kind for row in feedback_log.all_feedback(db)] == ["rejection"]
+
+
+def test_a_dry_run_sets_nothing_aside(db: Database, tmp_path: Path) -> None:
+    """It writes nowhere, the record included."""
+    path = str(tmp_path / "gone.mp3")
+    files.save_file(db, file_row(path), NOON)
+
+    with Workers(nice=0) as workers:
+        done = desk(db, tmp_path, workers).tag(path, ("Jazz",), NOON, dry_run=True)
+
+    row = files.file_at(db, path)
+    assert done.failed
+    assert row is not None
+    assert row.state == "pending"
