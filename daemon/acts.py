@@ -32,6 +32,7 @@ from daemon.classification import Classification
 from daemon.config import Config
 from daemon.judge import Judge, hearing_row, verdict_row
 from daemon.processes import Workers
+from daemon.scan import is_on_lost_mount
 from daemon.watch import Rules, walk
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ class Desk:
             processes.PROBE, path, timeout=self._config.workers.timeout_seconds
         )
         met = meeting.meet_probe(
-            self._db, path, probe, self._config.policy.empty_values, lambda _: False
+            self._db, path, probe, self._config.policy.empty_values, self._is_on_lost_mount
         )
         if now is not None:
             self._take_in(met, probe.duration_s, now)
@@ -269,6 +270,9 @@ class Desk:
 
     def _genres_of(self, path: str) -> tuple[tuple[str, ...], Stamp] | None:
         return processes.read_genres(self._workers, path, self._config.workers.timeout_seconds)
+
+    def _is_on_lost_mount(self, path: str) -> bool:
+        return is_on_lost_mount(self._db, files.watched_folders(self._db), path)
 
     def _take_in(self, met: Met, duration_s: float, now: datetime) -> None:
         files.remember_track(self._db, met.row.fingerprint or "", duration_s, now)

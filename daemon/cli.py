@@ -252,14 +252,14 @@ def _report(label: str, names: Sequence[str], act: Any, *, as_json: bool) -> Non
 def _files(app: App, paths: tuple[str, ...]) -> list[str]:
     """Return the files named on the command line, or one a line on standard input."""
     from daemon.acts import expand_paths
-    from daemon.supervisor import rules_of
+    from daemon.scan import rules_of
 
     names: Iterable[str] = paths
     if not paths or paths == ("-",):
         if sys.stdin.isatty():
             raise click.UsageError("name a file or folder, or give paths on standard input")
         names = [os.fsdecode(line.rstrip(b"\n")) for line in sys.stdin.buffer if line.strip()]
-    return list(expand_paths(names, rules_of(app.config)))
+    return list(expand_paths(names, rules_of(app.config.watch)))
 
 
 def _set_paused(app: App, paused: bool) -> None:

@@ -5,7 +5,7 @@ a lost mount, never "all deleted".
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +16,19 @@ from core.library import files, runs
 from core.library.files import FileRow
 from core.library.schema import writing
 from core.stamp import Stamp
+from daemon.config import Watch
 from daemon.watch import Directory, Entry, Rules, Skipped, look, walk
 
-__all__ = ["Found", "Gone", "Scan"]
+__all__ = ["Found", "Gone", "Scan", "is_on_lost_mount", "rules_of"]
 
 log = structlog.get_logger(__name__)
+
+
+def rules_of(watch: Watch) -> Rules:
+    """Return which names concern us."""
+    return Rules.of(
+        watch.include, watch.exclude, skip_known=watch.skip_known, follow=watch.follow_symlinks
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +91,14 @@ class Scan:
 
     def folder_of(self, path: str) -> str | None:
         """Return the watched folder that *path* lies in."""
-        return next((f for f in self.folders if path == f or path.startswith(f + "/")), None)
+        return _folder_of(self.folders, path)
 
     def is_on_lost_mount(self, path: str) -> bool:
         """Say whether *path* cannot be told gone because its whole folder is."""
-        folder = self.folder_of(path)
-        return folder is not None and not self._is_present(folder)
+        return is_on_lost_mount(self._db, self.folders, path)
 
     def _folder(self, folder: str, skipped: Skipped) -> Iterator[Found | Gone]:
-        if not self._is_present(folder):
+        if not _is_present(self._db, folder):
             log.warning("folder absent or emptied; taken for unmounted", folder=folder)
             return
         known = files.folder(self._db, folder)
@@ -103,15 +110,6 @@ class Scan:
             yield from self._compare(directory)
         for lost in set(files.known_dirs(self._db, folder)) - visited:
             yield from self._missing(lost)
-
-    def _is_present(self, folder: str) -> bool:
-        try:
-            with os.scandir(folder) as entries:
-                if next(entries, None) is not None:
-                    return True
-        except OSError:
-            return False
-        return not files.known_dirs(self._db, folder)
 
     def _take_baseline(self, folder: str) -> None:
         """List what lies there now: it is read, never written unasked."""
@@ -159,6 +157,26 @@ class Scan:
                 return False
             parent = os.path.dirname(parent)  # noqa: PTH120
         return True
+
+
+def is_on_lost_mount(db: Database, folders: Iterable[str], path: str) -> bool:
+    """Say whether *path* lies in one of the watched *folders* that is away as a whole."""
+    folder = _folder_of(folders, path)
+    return folder is not None and not _is_present(db, folder)
+
+
+def _folder_of(folders: Iterable[str], path: str) -> str | None:
+    return next((f for f in folders if path == f or path.startswith(f + "/")), None)
+
+
+def _is_present(db: Database, folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            if next(entries, None) is not None:
+                return True
+    except OSError:
+        return False
+    return not files.known_dirs(db, folder)
 
 
 def _known(row: FileRow | None) -> tuple[Stamp, str] | None:

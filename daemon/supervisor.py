@@ -24,28 +24,20 @@ from daemon.jobs import Jobs
 from daemon.judge import Judge
 from daemon.processes import Workers
 from daemon.rescoring import Rescoring
-from daemon.scan import Scan
+from daemon.scan import Scan, rules_of
 from daemon.steps import Clock, Steps
-from daemon.watch import Rules, Watcher
+from daemon.watch import Watcher
 
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Supervisor", "rules_of"]
+__all__ = ["Supervisor"]
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 2.0  # how often the record is asked whether someone else has written: a pause, a model
 AFTER_FAULT_S = 10.0  # a full disk or a damaged model is no better a moment later
 LEAVE_S = 10.0  # how long a write under way may take to end when we are stopped
-
-
-def rules_of(config: Config) -> Rules:
-    """Return which names concern us."""
-    watch = config.watch
-    return Rules.of(
-        watch.include, watch.exclude, skip_known=watch.skip_known, follow=watch.follow_symlinks
-    )
 
 
 class Supervisor:
@@ -71,7 +63,7 @@ class Supervisor:
         self._retrain = retrain
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         folders = [expand(folder) for folder in config.watch.folders]
-        self._scan = Scan(db, folders, rules_of(config), clock.now)
+        self._scan = Scan(db, folders, rules_of(config.watch), clock.now)
         self._jobs = Jobs(workers, clock.monotonic, self._inbox.put)
         judge = Judge(db, models, config.policy)
         self._steps = Steps(

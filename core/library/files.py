@@ -34,6 +34,7 @@ __all__ = [
     "set_state",
     "unsure_of_artist",
     "watch_folder",
+    "watched_folders",
 ]
 
 COLUMNS = (
@@ -226,6 +227,11 @@ def folder(db: Database, path: str) -> Folder | None:
         "select first_watched_at, baseline_at from folders where path = ?", [path_bytes(path)]
     ).fetchone()
     return Folder(path=path, first_watched_at=row[0], baseline_at=row[1]) if row else None
+
+
+def watched_folders(db: Database) -> list[str]:
+    """Return every folder that was ever watched."""
+    return [path_text(row[0]) for row in db.execute("select path from folders order by path")]
 
 
 def watch_folder(db: Database, path: str, now: datetime) -> None:

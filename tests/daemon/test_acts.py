@@ -12,8 +12,9 @@ from core.library.schema import open_library
 from core.registry import Registry, base_dir
 from core.tags.journal import Writer
 from daemon.acts import Desk
-from daemon.config import Config
-from daemon.processes import Workers
+from daemon.config import Config, Model
+from daemon.processes import PROBE, Workers
+from tests.audio import make_audio
 from tests.factories import NOON, file_row
 
 
@@ -26,7 +27,8 @@ def db(tmp_path: Path) -> Database:
 
 def desk(db: Database, tmp_path: Path, workers: Workers) -> Desk:
     models = Registry(tmp_path / "models", base_dir(backbone=False))
-    return Desk(db, models, Config(), workers, writer=Writer(pid=1, started="x"))
+    config = Config(model=Model(backbone="none"))
+    return Desk(db, models, config, workers, writer=Writer(pid=1, started="x"))
 
 
 def heard_by_another_model() -> HearingRow:
@@ -69,3 +71,20 @@ def test_a_dry_run_sets_nothing_aside(db: Database, tmp_path: Path) -> None:
     assert done.failed
     assert row is not None
     assert row.state == "pending"
+
+
+def test_a_copy_of_what_lies_on_a_lost_mount_is_no_move(db: Database, tmp_path: Path) -> None:
+    """What is known of the file on the mount waits for the mount."""
+    mount = tmp_path / "mount"
+    copy = make_audio(tmp_path / "copy.mp3", "mp3", seconds=2)
+    with Workers(nice=0) as workers:
+        probe = workers.call(PROBE, str(copy), timeout=60)
+        files.remember_track(db, probe.fingerprint, probe.duration_s, NOON)
+        away = file_row(str(mount / "a.mp3"), fingerprint=probe.fingerprint, state="left")
+        files.save_file(db, away, NOON)
+
+        files.watch_folder(db, str(mount), NOON)
+
+        desk(db, tmp_path, workers).tag(str(copy), (), NOON, dry_run=False)
+
+    assert files.file_at(db, str(mount / "a.mp3")) is not None
