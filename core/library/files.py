@@ -40,7 +40,7 @@ __all__ = [
 COLUMNS = (
     "path, fingerprint, size, mtime_ns, ctime_ns, inode, genres, origin, other, artist, "
     "album_artist, album, title, composer, compilation, state, reason, existing, hands_off, "
-    "first_seen_at, changed_at, gone_at"
+    "first_seen_at, changed_at, gone_at, volume, head, tries, retry_at"
 )
 
 
@@ -67,6 +67,10 @@ class FileRow:
     first_seen_at: str = ""
     changed_at: str = ""
     gone_at: str | None = None
+    volume: int | None = None  # the device it lies on
+    head: str | None = None  # hash of its first MiB
+    tries: int = 0  # how often it failed by what may pass
+    retry_at: str | None = None  # when it is tried again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +285,10 @@ def _insert(db: Database, row: FileRow) -> None:
         "first_seen_at": row.first_seen_at,
         "changed_at": row.changed_at,
         "gone_at": row.gone_at,
+        "volume": row.volume,
+        "head": row.head,
+        "tries": row.tries,
+        "retry_at": row.retry_at,
     }
     names = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)
@@ -313,6 +321,10 @@ def _file(row: Sequence[Any]) -> FileRow:
         first_seen_at=row[19],
         changed_at=row[20],
         gone_at=row[21],
+        volume=row[22],
+        head=row[23],
+        tries=row[24],
+        retry_at=row[25],
     )
 
 

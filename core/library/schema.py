@@ -16,7 +16,7 @@ from core.errors import LibraryError
 
 __all__ = ["SCHEMA_VERSION", "open_library", "writing"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_S = 30.0
 
 migrations = Migrations("genrewatch")
@@ -33,6 +33,13 @@ def m001_first(db: Database) -> None:
 def m002_tags(db: Database) -> None:
     """Keep what the backbone's tags say of a track."""
     db.execute("alter table hearings add column tags blob")  # f16 [50]: mean probabilities
+
+
+@migrations()
+def m003_safety(db: Database) -> None:
+    """Keep what a write can be taken back by, who writes, and when a failed file is tried again."""
+    for statement in SAFETY:
+        db.execute(statement)
 
 
 def open_library(path: Path) -> Database:
@@ -235,4 +242,26 @@ FIRST = (
         value text not null               -- JSON
     ) strict
     """,
+)
+
+SAFETY = (
+    # a process is known by its pid, its start and the boot: start times repeat after a reboot
+    "alter table tag_writes add column writer_boot text not null default ''",
+    "alter table tag_writes add column before_size integer",  # the original that was copied
+    "alter table tag_writes add column before_mtime_ns integer",
+    "alter table tag_writes add column before_ctime_ns integer",
+    "alter table tag_writes add column before_inode integer",
+    "alter table tag_writes add column hash_before text",  # of the whole file
+    "alter table tag_writes add column hash_after text",
+    "alter table tag_writes add column undo blob",  # reverse patch: what brings the file back
+    # null until the copy is whole on disk and its undo record is here
+    "alter table tag_writes add column prepared_at text",
+    # the original may still lie under the scratch name
+    "alter table tag_writes add column kept integer not null default 0",
+    "alter table files add column volume integer",  # the device it lies on
+    "alter table files add column head text",  # hash of its first MiB: the cheap identity
+    "alter table files add column tries integer not null default 0",  # failed in passing so often
+    "alter table files add column retry_at text",  # when a failed file is tried again
+    "create index files_by_retry on files (retry_at)",
+    "create index files_by_head on files (size, head)",
 )

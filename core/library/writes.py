@@ -8,6 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
+from core.stamp import Stamp
 
 __all__ = [
     "WriteRow",
@@ -24,13 +25,14 @@ __all__ = [
 
 COLUMNS = (
     "id, path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state, reason, "
-    "writer_pid, writer_started, begun_at, closed_at, after_mtime_ns"
+    "writer_pid, writer_started, begun_at, closed_at, after_mtime_ns, writer_boot, before_size, "
+    "before_mtime_ns, before_ctime_ns, before_inode, hash_before, hash_after, prepared_at, kept"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRow:
-    """One tag write, open or closed."""
+    """One tag write, open or closed; its undo record is asked for by `undo_record`."""
 
     path: str
     scratch: str
@@ -48,6 +50,12 @@ class WriteRow:
     begun_at: str = ""
     closed_at: str | None = None
     after_mtime_ns: int | None = None
+    writer_boot: str = ""
+    before: Stamp | None = None  # the original that was copied, once prepared
+    hash_before: str | None = None
+    hash_after: str | None = None
+    prepared_at: str | None = None  # the copy is whole on disk, and the undo record is here
+    kept: bool = False  # the original may still lie under the scratch name
     id: int = 0
 
 
@@ -57,8 +65,8 @@ def open_write(db: Database, row: WriteRow, now: datetime) -> int:
         """
         insert into tag_writes
             (path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state,
-             writer_pid, writer_started, begun_at)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)
+             writer_pid, writer_started, writer_boot, begun_at)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?)
         """,
         [
             path_bytes(row.path),
@@ -72,6 +80,7 @@ def open_write(db: Database, row: WriteRow, now: datetime) -> int:
             row.undoes,
             row.writer_pid,
             row.writer_started,
+            row.writer_boot,
             time_text(now),
         ],
     )
@@ -198,4 +207,17 @@ def _row(row: Sequence[Any]) -> WriteRow:
         begun_at=row[14],
         closed_at=row[15],
         after_mtime_ns=row[16],
+        writer_boot=row[17],
+        before=_stamp(row[18:22]),
+        hash_before=row[22],
+        hash_after=row[23],
+        prepared_at=row[24],
+        kept=bool(row[25]),
     )
+
+
+def _stamp(values: Sequence[int | None]) -> Stamp | None:
+    size, mtime_ns, ctime_ns, inode = values
+    if size is None or mtime_ns is None or ctime_ns is None or inode is None:
+        return None
+    return Stamp(size=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=inode)

@@ -53,6 +53,15 @@ def said(kind: str, *new: str, fingerprint: str = "f1", artist: str | None = "An
     )
 
 
+def of_version(version: int, folder: Path) -> Path:
+    """Make a record as that version wrote it."""
+    path = folder / "library.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        dump = Path(__file__).with_name(f"version_{version}.sql")
+        old.executescript(dump.read_text("utf-8"))
+    return path
+
+
 def test_the_record_is_private_and_in_wal(db: Database, tmp_path: Path) -> None:
     """Nobody else reads what a person listens to."""
     path = tmp_path / "state" / "library.db"
@@ -74,11 +83,7 @@ def test_a_newer_record_is_refused_untouched(db: Database, tmp_path: Path) -> No
 
 def test_a_record_of_version_1_is_brought_up(tmp_path: Path) -> None:
     """What stands in it stays; what came later is empty."""
-    path = tmp_path / "library.db"
-    with contextlib.closing(sqlite3.connect(path)) as old:
-        old.executescript(Path(__file__).with_name("version_1.sql").read_text("utf-8"))
-
-    db = open_library(path)
+    db = open_library(of_version(1, tmp_path))
 
     assert db.execute("pragma user_version").fetchone()[0] == SCHEMA_VERSION
     assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
@@ -89,6 +94,38 @@ def test_a_record_of_version_1_is_brought_up(tmp_path: Path) -> None:
     assert np.allclose(kept.pooled_scores, heard().pooled_scores, atol=1e-3)
     assert [row.new for row in feedback_log.all_feedback(db)] == [("Jazz",)]
     hearings.save_hearing(db, heard())
+
+
+def test_a_record_of_version_2_is_brought_up(tmp_path: Path) -> None:
+    """Its writes, the open one too, can be read and closed; what it did not keep is absent."""
+    db = open_library(of_version(2, tmp_path))
+
+    assert db.execute("pragma user_version").fetchone()[0] == SCHEMA_VERSION
+    assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
+    [done] = writes.writes_at(db, "/m/a.mp3")
+    assert (done.state, done.new, done.writer_boot, done.before) == ("done", ("Jazz",), "", None)
+    assert (done.prepared_at, done.hash_before, done.kept) == (None, None, False)
+    [left_open] = writes.open_writes(db)
+    writes.close_write(db, left_open.id, "failed", NOON)
+    row = files.file_at(db, "/m/a.mp3")
+    assert row is not None
+    assert (row.state, row.volume, row.head, row.tries, row.retry_at) == (
+        "tagged", None, None, 0, None,
+    )  # fmt: skip
+    assert files.file_at(db, "/m/\udcff.mp3") is not None
+
+
+def test_what_the_cheap_identity_is_made_of_comes_back(db: Database) -> None:
+    """Volume, first bytes and the next try are kept with the file."""
+    row = file_row(
+        fingerprint=None, volume=2**40, head="abc", tries=2, retry_at="2026-05-01T12:05:00.000Z"
+    )
+
+    files.save_file(db, row, NOON)
+
+    found = files.file_at(db, row.path)
+    assert found is not None
+    assert replace(found, first_seen_at="", changed_at="") == row
 
 
 def test_something_else_is_no_record(tmp_path: Path) -> None:
