@@ -251,9 +251,13 @@ SAFETY = (
     "alter table tag_writes add column before_mtime_ns integer",
     "alter table tag_writes add column before_ctime_ns integer",
     "alter table tag_writes add column before_inode integer",
+    "alter table tag_writes add column copy_size integer",  # the copy that takes its place
+    "alter table tag_writes add column copy_mtime_ns integer",
+    "alter table tag_writes add column copy_inode integer",
     "alter table tag_writes add column hash_before text",  # of the whole file
     "alter table tag_writes add column hash_after text",
     "alter table tag_writes add column undo blob",  # reverse patch: what brings the file back
+    "alter table tag_writes add column undo_size integer not null default 0",
     # null until the copy is whole on disk and its undo record is here
     "alter table tag_writes add column prepared_at text",
     # the original may still lie under the scratch name
@@ -262,6 +266,8 @@ SAFETY = (
     "alter table files add column head text",  # hash of its first MiB: the cheap identity
     "alter table files add column tries integer not null default 0",  # failed in passing so often
     "alter table files add column retry_at text",  # when a failed file is tried again
+    "create index tag_writes_by_undo on tag_writes (undo_size)",
+    "create index tag_writes_by_kept on tag_writes (kept)",
     "create index files_by_retry on files (retry_at)",
     "create index files_by_head on files (size, head)",
 )
