@@ -20,6 +20,7 @@ from daemon.state import State
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+    from core.library.witness import Witness
     from core.registry import Registry
     from daemon.acts import Desk
 
@@ -66,10 +67,21 @@ class App:
 
     @cached_property
     def db(self) -> "Database":
-        """The record; raises LibraryError."""
+        """The record, which learns from the log of writes where it is new; raises LibraryError."""
         from core.library.schema import open_library
+        from core.library.witness import is_unread
 
-        return open_library(self.state.library)
+        db = open_library(self.state.library)
+        if is_unread(db):
+            self.witness.settle(db)
+        return db
+
+    @cached_property
+    def witness(self) -> "Witness":
+        """The log of writes beside the record."""
+        from core.library.witness import Witness
+
+        return Witness(self.state.witness)
 
     @cached_property
     def models(self) -> "Registry":
@@ -87,8 +99,10 @@ class App:
 
         processes.one_thread_each(os.environ)
         options = self.config.workers
+        self.witness.settle(self.db)  # it may have been put back by hand
         with Workers(count=1, idle_seconds=options.idle_seconds, nice=0) as workers:
             yield Desk(self.db, self.models, self.config, workers, writer=processes.this_process())
+        self.witness.settle(self.db)
 
     def with_folders(self, folders: tuple[str, ...]) -> Config:
         """Return the options with these folders instead of the configured ones, if any."""

@@ -27,6 +27,11 @@ class State:
         return self.root / "library.db"
 
     @property
+    def witness(self) -> Path:
+        """The log of writes, from which a lost record learns what was ours."""
+        return self.root / "writes.log"
+
+    @property
     def models(self) -> Path:
         """The model versions trained here."""
         return self.root / "models"

@@ -13,6 +13,7 @@ __all__ = [
     "FeedbackRow",
     "all_feedback",
     "count_since",
+    "feedback_after",
     "feedback_of_artist",
     "feedback_of_track",
     "last_feedback_id",
@@ -70,6 +71,11 @@ def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
 def all_feedback(db: Database) -> list[FeedbackRow]:
     """Return all feedback, the oldest first."""
     return _rows(db, "order by id", [])
+
+
+def feedback_after(db: Database, last_id: int) -> list[FeedbackRow]:
+    """Return the feedback that came after *last_id*, the oldest first."""
+    return _rows(db, "where id > ? order by id", [last_id])
 
 
 def feedback_of_track(db: Database, fingerprint: str) -> list[FeedbackRow]:

@@ -13,6 +13,7 @@ from core.stamp import Stamp
 __all__ = [
     "WriteRow",
     "close_write",
+    "finished_writes",
     "last_writes",
     "newest_standing_write",
     "open_write",
@@ -20,6 +21,8 @@ __all__ = [
     "open_writes",
     "our_genres_of_track",
     "was_undone",
+    "write_named",
+    "write_of",
     "writes_at",
 ]
 
@@ -144,6 +147,24 @@ def newest_standing_write(db: Database, path: str) -> WriteRow | None:
 def writes_at(db: Database, path: str) -> list[WriteRow]:
     """Return all writes of this file, the oldest first."""
     return _rows(db, "where path = ? order by id", [path_bytes(path)])
+
+
+def write_of(db: Database, write: int) -> WriteRow | None:
+    """Return the write with this id."""
+    return _first(_rows(db, "where id = ?", [write]))
+
+
+def write_named(db: Database, fingerprint: str | None, scratch: str | None) -> WriteRow | None:
+    """Return the write of this track that worked under the name *scratch*."""
+    if scratch is None:
+        return None
+    values = [fingerprint, path_bytes(scratch)]
+    return _first(_rows(db, "where fingerprint is ? and scratch = ?", values))
+
+
+def finished_writes(db: Database) -> list[WriteRow]:
+    """Return every write that was done, taken back since or not, the oldest first."""
+    return _rows(db, "where state in ('done', 'undone') order by id", [])
 
 
 def last_writes(db: Database, limit: int) -> list[WriteRow]:
