@@ -31,6 +31,7 @@ from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.classification import Classification
 from daemon.config import Config
 from daemon.judge import Judge, hearing_row, verdict_row
+from daemon.limits import seconds_for
 from daemon.processes import Workers
 from daemon.scan import is_on_lost_mount
 from daemon.watch import Rules, walk
@@ -243,7 +244,7 @@ class Desk:
         if writes.open_write_at(self._db, path):
             raise WriteRefused("another write of this file is under way", None, "try again")
         probe: Probe = self._workers.call(
-            processes.PROBE, path, timeout=self._config.workers.timeout_seconds
+            processes.PROBE, path, timeout=seconds_for(path, self._config.workers.timeout_seconds)
         )
         met = meeting.meet_probe(
             self._db, path, probe, self._config.policy.empty_values, self._is_on_lost_mount
@@ -290,7 +291,7 @@ class Desk:
             path,
             str(self._judge.model_dir()),
             backbone=backbone_folder(self._config.model),
-            timeout=self._config.workers.timeout_seconds * 5,
+            timeout=seconds_for(path, self._config.workers.timeout_seconds * 5),
         )
         return hearing_row(heard)
 

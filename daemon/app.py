@@ -100,7 +100,12 @@ class App:
         processes.one_thread_each(os.environ)
         options = self.config.workers
         self.witness.settle(self.db)  # it may have been put back by hand
-        with Workers(count=1, idle_seconds=options.idle_seconds, nice=0) as workers:
+        with Workers(
+            count=1,
+            idle_seconds=options.idle_seconds,
+            nice=0,
+            memory_mb=options.max_memory_mb,
+        ) as workers:
             yield Desk(self.db, self.models, self.config, workers, writer=processes.this_process())
         self.witness.settle(self.db)
 

@@ -102,6 +102,7 @@ class Workers:
     idle_seconds: float = 60.0
     nice: int = 10
     timeout_seconds: float = 120.0
+    max_memory_mb: int = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "workers.idle_seconds": (0.0, 86400.0),
     "workers.nice": (0, 19),
     "workers.timeout_seconds": (1.0, 86400.0),
+    "workers.max_memory_mb": (512, 1_000_000),
     "training.grace_hours": (0.01, 24.0),
     "training.minimum_feedback": (1, 100_000),
     "training.max_minutes": (0.1, 1440.0),

@@ -59,7 +59,12 @@ def _watch(app: App, config: Config) -> None:
     processes.one_thread_each(os.environ)
     _introduce(app, config)
     options = config.workers
-    workers = Workers(count=options.count, idle_seconds=options.idle_seconds, nice=options.nice)
+    workers = Workers(
+        count=options.count,
+        idle_seconds=options.idle_seconds,
+        nice=options.nice,
+        memory_mb=options.max_memory_mb,
+    )
     trainer = training.Background(app.state, config)
     supervisor = Supervisor(
         app.db,

@@ -85,6 +85,7 @@ class Jobs:
             job.options,
             deadline=self._now() + job.seconds,
             done=done,
+            seconds=job.seconds,
         )
 
     def _finished(self, job: Job, result: Any, error: GenrewatchError | None) -> None:

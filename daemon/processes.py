@@ -27,6 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 from core.errors import GenrewatchError, TrainingError, WorkerError
 from core.stamp import Stamp
 from core.tags.journal import Job, Writer
+from daemon import limits
 from daemon.config import Tags
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ REWRITE = "core.tags.rewrite:write_genres"
 TRAIN = "core.learning.train"
 NIGHTLY = "core.learning.nightly"
 
+LOOK_S = 0.5  # how often to look after a worker that somebody waits for
+WINK_S = 0.05  # the least: a worker that has not even started cannot be ended yet
 GUARD_S = 0.2  # how often to look whether the trainer is to be ended
-START_S = 0.2  # how often to look whether a worker has started
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -74,7 +76,7 @@ class _Slot:
     pid: Any  # shared integer, set by the worker when it starts
     future: Future[Any] | None = None
     deadline: float | None = None
-    overdue: bool = False
+    ended: WorkerError | None = None  # why we ended it
     idle_since: float = 0.0
 
 
@@ -85,6 +87,7 @@ class Workers:
     count: int = 1
     idle_seconds: float = 60.0
     nice: int = 10
+    memory_mb: int = 1024
     _slots: list[_Slot] = field(default_factory=list)
 
     def free(self) -> bool:
@@ -104,40 +107,41 @@ class Workers:
         *,
         deadline: float | None,
         done: Callable[[Any, GenrewatchError | None], None],
+        seconds: float | None = None,
     ) -> None:
         """Start *call* ("module:function") in a free worker.
 
         *done* gets the result or the error, on a thread of the executor's. A worker that is
-        not done by *deadline* is ended by `end_overdue`.
+        not done by *deadline* is ended by `end_overdue`, and by the kernel where it computes
+        far beyond *seconds*.
         """
-        slot, future = self._hand_over(call, tuple(arguments), options)
+        slot, future = self._hand_over(call, tuple(arguments), options, seconds)
         slot.deadline = deadline
-        future.add_done_callback(lambda future: done(*_outcome(future, slot.overdue)))
+        future.add_done_callback(lambda future: done(*_outcome(future, slot.ended)))
 
     def call(self, call: str, *arguments: Any, timeout: float, **options: Any) -> Any:
         """Run *call* in a worker and wait for it; raises what it raises, or WorkerError."""
-        slot, future = self._hand_over(call, arguments, options)
-        while not (done := _is_done(future, timeout)) and not _kill(slot):
-            timeout = START_S  # it has not even started: there is nothing to kill yet
-        slot.overdue = not done
-        result, error = _outcome(future, slot.overdue)
+        slot, future = self._hand_over(call, arguments, options, timeout)
+        end = time.monotonic() + timeout
+        while not _is_done(future, min(LOOK_S, max(WINK_S, end - time.monotonic()))):
+            self._look_after(slot, late=time.monotonic() >= end)
+        result, error = _outcome(future, slot.ended)
         self.settle(0.0)
         if error is not None:
             raise error
         return result
 
     def end_overdue(self, now: float) -> None:
-        """Kill the workers whose time is up."""
+        """Kill the workers whose time is up, or that hold too much memory."""
         for slot in self._slots:
-            late = slot.deadline is not None and now > slot.deadline
-            if slot.future is not None and late and not slot.overdue:
-                slot.overdue = _kill(slot)
+            if slot.future is not None:
+                self._look_after(slot, late=slot.deadline is not None and now > slot.deadline)
 
     def settle(self, now: float) -> None:
         """Take note of finished jobs, drop broken workers and let idle ones go."""
         for slot in list(self._slots):
             if slot.future is not None and slot.future.done():
-                broken = isinstance(slot.future.exception(), BrokenProcessPool)
+                broken = isinstance(slot.future.exception(), _SPOILT)
                 slot.future, slot.deadline, slot.idle_since = None, None, now
                 if broken:
                     self._remove(slot)
@@ -158,17 +162,29 @@ class Workers:
         self.close()
 
     def _hand_over(
-        self, call: str, arguments: tuple[Any, ...], options: dict[str, Any]
+        self,
+        call: str,
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        seconds: float | None,
     ) -> tuple[_Slot, Future[Any]]:
         while True:
             slot = self._free_slot()
             try:
-                future = slot.executor.submit(_call, call, arguments, options)
+                future = slot.executor.submit(_call, call, arguments, options, seconds)
             except BrokenProcessPool:  # killed while it was idle
                 self._remove(slot)
                 continue
-            slot.future, slot.overdue = future, False
+            slot.future, slot.ended = future, None
             return slot, future
+
+    def _look_after(self, slot: _Slot, *, late: bool) -> None:
+        """End the slot's worker where it is *late*, or greedy beyond what the kernel sees."""
+        if slot.ended is not None:
+            return
+        greedy = bool(slot.pid.value) and limits.held_mb(slot.pid.value) > self.memory_mb
+        if (late or greedy) and _kill(slot):
+            slot.ended = _too_much() if greedy else _too_long()
 
     def _free_slot(self) -> _Slot:
         for slot in self._slots:
@@ -182,7 +198,10 @@ class Workers:
         context = multiprocessing.get_context("spawn")
         pid = context.Value("i", 0)
         executor = ProcessPoolExecutor(
-            max_workers=1, mp_context=context, initializer=_begin, initargs=(pid, self.nice)
+            max_workers=1,
+            mp_context=context,
+            initializer=_begin,
+            initargs=(pid, self.nice, self.memory_mb),
         )
         return _Slot(executor=executor, pid=pid)
 
@@ -199,7 +218,7 @@ def read_genres(
     Why not matters to nobody: the write counts as never done, and the file is looked at anew.
     """
     try:
-        probe: Probe = workers.call(PROBE, path, timeout=timeout)
+        probe: Probe = workers.call(PROBE, path, timeout=limits.seconds_for(path, timeout))
     except GenrewatchError:
         return None
     return probe.tag.genres, probe.stamp
@@ -275,8 +294,9 @@ def _started(pid: int) -> str:
     return answer.stdout.strip()
 
 
-def _begin(pid: Any, nice: int) -> None:
+def _begin(pid: Any, nice: int, memory_mb: int) -> None:
     """Start a worker: say who it is, step back for others, and never outlive the daemon."""
+    limits.bind_worker(memory_mb)
     pid.value = os.getpid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the daemon's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -299,25 +319,44 @@ def _die_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _call(call: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _call(
+    call: str, arguments: tuple[Any, ...], options: dict[str, Any], seconds: float | None
+) -> Any:
+    if seconds is not None:
+        limits.bound_cpu(seconds)
     module, _, name = call.partition(":")
     return getattr(importlib.import_module(module), name)(*arguments, **options)
 
 
-def _outcome(future: Future[Any], overdue: bool) -> tuple[Any, GenrewatchError | None]:
+# after these a worker is gone, or too bloated to be worth keeping
+_SPOILT = (BrokenProcessPool, MemoryError)
+
+
+def _too_long() -> WorkerError:
+    return WorkerError("it took too long to analyse", None, "it is set aside")
+
+
+def _too_much() -> WorkerError:
+    remedy = "it is set aside; if it plays, raise max_memory_mb under [workers]"
+    return WorkerError("it takes more memory than a worker may have", None, remedy)
+
+
+def _outcome(future: Future[Any], ended: WorkerError | None) -> tuple[Any, GenrewatchError | None]:
     if future.cancelled():
         return None, WorkerError("the job was given up")
     error = future.exception()
     if error is None:
         return future.result(), None
-    return None, _told(error, overdue)
+    return None, _told(error, ended)
 
 
-def _told(error: BaseException, overdue: bool) -> GenrewatchError:
+def _told(error: BaseException, ended: WorkerError | None) -> GenrewatchError:
     if isinstance(error, GenrewatchError):
         return error
-    if overdue:
-        return WorkerError("it took too long to analyse", None, "it is set aside")
+    if isinstance(error, MemoryError):
+        return _too_much()
+    if ended is not None:
+        return ended
     if isinstance(error, BrokenProcessPool):
         return WorkerError("the analysis crashed on it", None, "it is set aside")
     told = WorkerError(f"an unexpected fault ({type(error).__name__}: {error})")

@@ -31,6 +31,7 @@ from daemon.config import Config
 from daemon.jobs import BACKLOG, NEW, Job, Jobs
 from daemon.judge import Judge, hearing_row, verdict_row
 from daemon.lifecycle import Lifecycle, Stage
+from daemon.limits import seconds_for
 from daemon.scan import Found, Gone, Scan
 from daemon.settle import Settling
 from daemon.watch import Entry, look
@@ -230,7 +231,7 @@ class Steps:
         return Job(
             call=processes.PROBE,
             arguments=(path,),
-            seconds=self._config.workers.timeout_seconds,
+            seconds=seconds_for(path, self._config.workers.timeout_seconds),
             done=lambda probe: self._probed(path, probe),
             failed=lambda error: self._trouble(path, error),
             again=True,
@@ -270,7 +271,9 @@ class Steps:
             arguments=(path, str(self._judge.model_dir())),
             options={"backbone": backbone_folder(self._config.model)},
             # a long recording takes long to read through, though few seconds of it are heard
-            seconds=self._config.workers.timeout_seconds + self._hand(path).duration_s / 20,
+            seconds=seconds_for(
+                path, self._config.workers.timeout_seconds, self._hand(path).duration_s
+            ),
             done=lambda hearing: self._heard(path, hearing, judge),
             failed=lambda error: self._trouble(path, error),
             again=True,

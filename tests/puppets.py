@@ -223,6 +223,7 @@ class Worker:
         *,
         deadline: float | None,
         done: Callable[[Any, GenrewatchError | None], None],
+        seconds: float | None = None,
     ) -> None:
         try:
             result = self._carry_out(call, arguments, options)

@@ -66,7 +66,16 @@ def analyse(path: str, folder: str, backbone: str | None = None) -> Any:
 def _ended(path: str, when: str) -> Any:
     title = read_paper(path)["title"]
     at, _, how = title.partition(": ")
-    return ENDS[how]() if at == when else None
+    if at != when:
+        return None
+    with tried(path).open("a", encoding="utf-8") as log:
+        log.write("x")
+    return ENDS[how]()
+
+
+def tried(path: Path | str) -> Path:
+    """Return where it is noted how often a bad file was tried."""
+    return Path(f"{path}.tries")
 
 
 @pytest.fixture
@@ -78,7 +87,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperHous
     monkeypatch.setattr(processes, "REWRITE", "tests.puppets:rewrite")
     monkeypatch.setattr(processes, "is_alive", lambda writer: True)  # as we are
     made = PaperHouse(tmp_path)
-    made.config = replace(made.config, workers=replace(made.config.workers, timeout_seconds=2.0))
+    made.config = replace(made.config, workers=replace(made.config.workers, timeout_seconds=8.0))
     made.close()
     with Workers(count=1, nice=0) as workers:
         made.begin(workers)
@@ -129,6 +138,33 @@ def test_a_file_that_failed_is_not_tried_for_ever(house: PaperHouse) -> None:
     live_until(house, lambda: house.row(path).state == "tagged")
 
     assert read_paper(path)["genres"] == [guess("M")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["probe: segmentation fault", "analyse: memory"])
+def test_a_file_that_killed_its_worker_twice_is_left_alone_over_restarts(
+    house: PaperHouse, how: str
+) -> None:
+    """One more try, then none: not by rescans, not by the next start; only when it is named."""
+    path = house.music / "m.mp3"
+    paper(path, "M", title=how)
+    house.daemon._rescan()
+    live_until(house, lambda: known(house, path))
+    assert tried(path).stat().st_size == 2
+
+    with Workers(count=1, nice=0) as workers:
+        house.close()
+        house.begin(workers)
+        house.live()
+        for _ in range(3):
+            live_for(house, 0.2)
+        assert tried(path).stat().st_size == 2
+        assert house.row(path).state == "failed"
+
+        done = house.desk.tag(str(path), (), house.now(), dry_run=False)
+
+    assert done.failed
+    assert tried(path).stat().st_size == 3
 
 
 def known(house: PaperHouse, path: Path) -> bool:
