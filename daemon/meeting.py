@@ -22,7 +22,7 @@ from core.library.writes import WriteRow
 from core.stamp import Stamp
 from core.tags import journal
 from core.tags.journal import Writer
-from core.taxonomy import fold
+from core.taxonomy import fold, fold_all
 
 if TYPE_CHECKING:
     from core.analysis import Probe
@@ -173,13 +173,27 @@ def _is_left_alone(db: Database, fingerprint: str) -> bool:
 def _moved_from(
     db: Database, reading: Reading, on_lost_mount: Callable[[str], bool]
 ) -> FileRow | None:
-    """Return the row of this track whose file is no more where it was.
+    """Return the row of this track whose file is no more where it was, if this is that file.
 
-    A folder that is empty then may be a lost mount, but not where the very inode is here.
+    The inode tells. Without it, what says just what another file of the track says is taken
+    for its copy; so it is, too, where it got the inode of a deleted file that said otherwise.
     """
-    for row in files.files_of_track(db, reading.fingerprint):
-        if row.path == reading.path or os.path.lexists(row.path):
-            continue
-        if row.stamp.inode == reading.stamp.inode or not on_lost_mount(row.path):
-            return row
-    return None
+    rows = [
+        row for row in files.files_of_track(db, reading.fingerprint) if row.path != reading.path
+    ]
+    here = [row for row in rows if os.path.lexists(row.path)]
+    gone = [row for row in rows if row not in here and _may_be_gone(row, reading, on_lost_mount)]
+    is_copy = any(_says_the_same(r, reading) and r.other == reading.tag.other for r in here)
+    same = [row for row in gone if row.stamp.inode == reading.stamp.inode]
+    alike = [row for row in gone if _says_the_same(row, reading)]
+    sure = [row for row in same if row in alike or not is_copy]
+    return next(iter(sure if is_copy else [*sure, *alike, *gone]), None)
+
+
+def _may_be_gone(row: FileRow, reading: Reading, on_lost_mount: Callable[[str], bool]) -> bool:
+    """Say whether it is on no lost mount, as an emptied folder may be; not if its inode is here."""
+    return row.stamp.inode == reading.stamp.inode or not on_lost_mount(row.path)
+
+
+def _says_the_same(row: FileRow, reading: Reading) -> bool:
+    return fold_all(row.genres) == fold_all(reading.tag.genres)

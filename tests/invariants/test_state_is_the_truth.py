@@ -214,6 +214,39 @@ def test_a_copy_of_ours_is_ours(house: PaperHouse, tagged: Path) -> None:
     assert house.done(copy) == []
 
 
+def test_a_copy_never_takes_a_moved_files_place(house: PaperHouse) -> None:
+    """Retagged and moved while a copy of its twin arrives: the word is the moved file's."""
+    path, twin = house.music / "m.mp3", house.music / "twin.mp3"
+    paper(path, "A", ("Zydeco",))
+    house.settle()
+    shutil.copyfile(path, twin)
+    house.settle()
+    paper(path, "A", ("Cajun",))
+    path.rename(house.music / "z.mp3")
+    shutil.copyfile(twin, house.music / "a.mp3")  # which is met first
+    house.settle()
+
+    assert house.kinds() == ["label"]
+    assert house.row(house.music / "z.mp3").origin == "person"
+    assert house.row(house.music / "a.mp3").origin == "arrived"
+
+
+def test_a_copy_beside_a_deleted_twin_is_no_word(house: PaperHouse, tagged: Path) -> None:
+    """It says what the file says that it was copied from, not something new of the lost one."""
+    twin = house.music / "twin.mp3"
+    shutil.copyfile(tagged, twin)
+    house.settle()
+    paper(tagged, "A", ("Zydeco",), "one")
+    house.settle()
+    tagged.unlink()
+    house.settle()
+    shutil.copyfile(twin, house.music / "copy.mp3")
+    house.settle()
+
+    assert house.kinds() == ["correction"]
+    assert house.row(house.music / "copy.mp3").origin == "ours"
+
+
 @pytest.mark.parametrize("way", ["emptied", "absent"])
 def test_a_lost_mount_is_not_all_deleted(house: PaperHouse, tagged: Path, way: str) -> None:
     """An emptied or absent folder loses no file, and what comes back was never away."""
