@@ -20,7 +20,7 @@ SECTIONS = {
     "Every day": ("run", "status", "classify", "tag", "undo", "history", "pause", "resume"),
     "Review": ("review", "feedback", "web"),
     "Model": ("train", "retrain", "models"),
-    "Service and set-up": ("service", "doctor", "config", "completion"),
+    "Service and set-up": ("service", "doctor", "restore", "config", "completion"),
 }
 NOT_RUNNING = 3
 
@@ -54,11 +54,14 @@ def cli(ctx: click.Context, config_flag: str | None, state_flag: str | None, ver
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program: exit 0 done, 1 some files failed, 2 wrong usage, 3 no daemon running."""
+    from core.library.faults import Fault, told
+
     try:
         cli.main(args=None if arguments is None else list(arguments), prog_name="genrewatch")
-    except GenrewatchError as error:
-        click.echo(f"genrewatch: {error}", err=True)
-        sys.exit(error.exit_code)
+    except (GenrewatchError, Fault) as error:
+        known = told(error) if isinstance(error, Fault) else error
+        click.echo(f"genrewatch: {known}", err=True)
+        sys.exit(known.exit_code)
 
 
 # every day -------------------------------------------------------------------------------

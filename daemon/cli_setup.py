@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,33 @@ def doctor(app: App, as_json: bool) -> None:
         sys.exit(1)
 
 
+@click.command()
+@click.argument("day", metavar="[DATE]", required=False, type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--list", "only_list", is_flag=True, help="show the backups, each checked")
+@click.option("--empty", is_flag=True, help="start anew, with what the log of writes knows")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def restore(app: App, day: datetime | None, only_list: bool, empty: bool, as_json: bool) -> None:
+    """put the newest backup of the record, or that of a day, in its place"""
+    from daemon import show
+    from daemon.restore import copies
+    from daemon.restore import restore as put_back
+
+    if only_list:
+        found = copies(app.state)
+        if as_json:
+            show.print_json([show.copy_json(copy) for copy in found])
+        else:
+            show.show_copies(found)
+        return
+    done = put_back(app.state, day.date() if day else None, datetime.now(UTC), empty=empty)
+    if as_json:
+        show.print_json(show.restored_json(done))
+        return
+    for sentence in done.sentences:
+        click.echo(sentence)
+
+
 @click.command("config")
 @click.option("--path", "only_path", is_flag=True, help="print where the options are read from")
 @click.option("--defaults", is_flag=True, help="print every option with its default")
@@ -135,7 +163,7 @@ def completion(shell: str) -> None:
     click.echo(kind(program, {}, "genrewatch", "_GENREWATCH_COMPLETE").source())
 
 
-COMMANDS = (web, service, doctor, config_command, completion)
+COMMANDS = (web, service, doctor, restore, config_command, completion)
 
 
 def _manager(app: App) -> "Manager":

@@ -15,15 +15,18 @@ import structlog
 
 from core.errors import ConfigError, LibraryError
 from core.library import runs
+from core.library.backup import trouble_of
 from core.library.codec import time_text
+from core.library.faults import RESTORE, Fault, told
 from daemon import processes, training
 from daemon.app import App, set_up_logging
 from daemon.backbone import backbone_trouble
 from daemon.config import Config, expand
 from daemon.processes import Workers
-from daemon.schedule import missed_night, start_schedule
+from daemon.restore import back_up_daily
+from daemon.schedule import missed_night, start_over, start_schedule
 from daemon.show import readable
-from daemon.state import locked
+from daemon.state import State, locked
 from daemon.steps import Clock
 from daemon.supervisor import Supervisor
 
@@ -35,8 +38,8 @@ log = structlog.get_logger(__name__)
 def run_daemon(app: App, folders: tuple[str, ...], *, service: bool) -> None:
     """Watch until SIGTERM or SIGINT.
 
-    As a service a broken configuration is stored for `status` and ends without an error,
-    so that launchd and systemd do not start us again for ever; else it is raised.
+    As a service a broken configuration (stored for `status`) or a damaged record ends without
+    an error, so that launchd and systemd do not start us again for ever; else it is raised.
     """
     try:
         config = app.with_folders(folders)
@@ -50,11 +53,18 @@ def run_daemon(app: App, folders: tuple[str, ...], *, service: bool) -> None:
     busy = LibraryError(
         "a daemon is running with this state already", str(app.state.root), "stop it first"
     )
-    with locked(app.state.daemon_lock, busy):
-        _watch(app, config)
+    try:
+        with locked(app.state.daemon_lock, busy):
+            _watch(app, config)
+    except (LibraryError, Fault) as error:
+        known = told(error, str(app.state.library)) if isinstance(error, Fault) else error
+        if not service or known.remedy != RESTORE:
+            raise known from error
+        log.error("damaged record", reason=str(known))
 
 
 def _watch(app: App, config: Config) -> None:
+    app.witness.settle(app.db)
     app.models.champion()  # a damaged model is told now, not at the first file
     processes.one_thread_each(os.environ)
     _introduce(app, config)
@@ -75,8 +85,15 @@ def _watch(app: App, config: Config) -> None:
         clock=Clock(monotonic=monotonic, now=_now),
         retrain=trainer.start,
         report=_say,
+        settle_witness=lambda: app.witness.settle(app.db),
+        clock_set_back=lambda: start_over(schedule, config.training),
     )
-    schedule = start_schedule(config.training, supervisor.night)
+    schedule = start_schedule(
+        config.training,
+        supervisor.night,
+        check=lambda: _check_record(app.state, supervisor),
+        back_up=lambda: _back_up(app.state, supervisor),
+    )
     last = runs.last_run(app.db)
     if missed_night(config.training, _now(), last.ended_at if last else None):
         supervisor.night()
@@ -109,6 +126,23 @@ def _introduce(app: App, config: Config) -> None:
         '"not sure".\n'
         f"In another terminal: {program} status (or review, feedback, undo). Stop with Ctrl-C."
     )
+
+
+def _check_record(state: State, supervisor: Supervisor) -> None:
+    """Look through the whole record, on a thread of the schedule's: a second for 400 MB."""
+    damage = trouble_of(state.library)
+    if damage is not None:
+        supervisor.fail(LibraryError(f"the record is damaged ({damage})", None, RESTORE))
+
+
+def _back_up(state: State, supervisor: Supervisor) -> None:
+    """Make the day's backup, on a thread of the schedule's, while nothing else is to be done."""
+    if not supervisor.is_at_rest():
+        return
+    try:
+        back_up_daily(state, _now().date())
+    except LibraryError as error:
+        log.warning("no backup", reason=str(error))
 
 
 def _say(path: str, outcome: str) -> None:

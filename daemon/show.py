@@ -14,16 +14,20 @@ from core.library.writes import WriteRow
 from core.registry import Manifest
 from daemon.acts import Tagged
 from daemon.classification import Classification
+from daemon.restore import Copy, Restored
 from daemon.status import Judged, Status
 
 __all__ = [
     "classification_json",
+    "copy_json",
     "feedback_json",
     "percent",
     "print_json",
     "progress",
     "readable",
+    "restored_json",
     "show_classification",
+    "show_copies",
     "show_feedback",
     "show_history",
     "show_model",
@@ -96,6 +100,39 @@ def feedback_json(row: FeedbackRow) -> dict[str, Any]:
         "via": row.via,
         "at": row.at,
     }
+
+
+def copy_json(copy: Copy) -> dict[str, Any]:
+    """Return one item of `restore --list --json`."""
+    return {
+        "day": copy.backup.day.isoformat(),
+        "before": copy.backup.before,
+        "path": str(copy.backup.path),
+        "bytes": copy.backup.size,
+        "trouble": copy.trouble,
+    }
+
+
+def restored_json(done: Restored) -> dict[str, Any]:
+    """Return what `restore --json` prints."""
+    return {
+        "backup": str(done.backup.path) if done.backup else None,
+        "aside": done.aside,
+        "writes": done.replayed.writes,
+        "feedback": done.replayed.feedback,
+        "unreadable": done.replayed.unreadable,
+    }
+
+
+def show_copies(copies: Sequence[Copy]) -> None:
+    """Print the backups of the record, the newest first."""
+    for copy in copies:
+        backup = copy.backup
+        why = f", before the step to schema {backup.before}" if backup.before else ""
+        state = f"damaged ({copy.trouble})" if copy.trouble else "whole"
+        click.echo(f"{backup.day}  {backup.size / 2**20:.1f} MB, {state}{why}")
+    if not copies:
+        click.echo("No backup yet: one is made each day while the daemon runs.")
 
 
 def show_classification(found: Classification) -> None:

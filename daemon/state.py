@@ -32,6 +32,16 @@ class State:
         return self.root / "writes.log"
 
     @property
+    def backups(self) -> Path:
+        """Dated copies of the record."""
+        return self.root / "backups"
+
+    @property
+    def damaged(self) -> Path:
+        """Records that were put aside when a backup took their place."""
+        return self.root / "damaged"
+
+    @property
     def models(self) -> Path:
         """The model versions trained here."""
         return self.root / "models"
@@ -64,7 +74,11 @@ def locked(path: Path, busy: GenrewatchError) -> Iterator[None]:
 
     The system lets go of it when the process dies, however that comes about.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        what = f"the state directory cannot be written ({error.strerror})"
+        raise LibraryError(what, str(path.parent), "give another with --state-dir") from error
     try:
         _take(handle, busy)
         yield

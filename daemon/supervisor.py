@@ -14,8 +14,9 @@ import structlog
 from sqlite_utils import Database
 
 from core import registry
-from core.errors import ModelError
-from core.library import runs
+from core.errors import LibraryError, ModelError
+from core.library import feedback_log, runs
+from core.library.faults import RESTORE, Fault, told
 from core.stamp import Stamp
 from core.tags.journal import Writer
 from daemon import meeting, processes
@@ -36,6 +37,7 @@ __all__ = ["Supervisor"]
 log = structlog.get_logger(__name__)
 
 TICK_S = 2.0  # how often the record is asked whether someone else has written: a pause, a model
+SET_BACK_S = 60.0  # a clock that is set back by less delays no night to speak of
 AFTER_FAULT_S = 10.0  # a full disk or a damaged model is no better a moment later
 LEAVE_S = 10.0  # how long a write under way may take to end when we are stopped
 
@@ -54,6 +56,8 @@ class Supervisor:
         clock: Clock,
         retrain: Callable[[], None] = lambda: None,
         report: Callable[[str, str], None] = lambda path, outcome: None,
+        settle_witness: Callable[[], object] = lambda: None,
+        clock_set_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._db = db
         self._config = config
@@ -61,6 +65,12 @@ class Supervisor:
         self._workers = workers
         self._writer = writer
         self._retrain = retrain
+        self._settle_witness = settle_witness
+        self._clock_set_back = clock_set_back
+        self._lead = self._wall_lead()
+        self._words = feedback_log.last_feedback_id(db)
+        self._begun = False
+        self._told_fault = ""
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         folders = [expand(folder) for folder in config.watch.folders]
         self._scan = Scan(db, folders, rules_of(config.watch), clock.now)
@@ -87,6 +97,18 @@ class Supervisor:
         """Say that it is time to retrain (from any thread)."""
         self._inbox.put(self._retrain)
 
+    def is_at_rest(self) -> bool:
+        """Say whether nothing is waited for or worked on (from any thread)."""
+        return not self._steps.under_way() and not len(self._jobs)
+
+    def fail(self, error: LibraryError) -> None:
+        """End the loop with *error* (from any thread)."""
+
+        def end() -> None:
+            raise error
+
+        self._inbox.put(end)
+
     def stop(self) -> None:
         """End the loop after the message at hand (from any thread or signal handler)."""
         self._inbox.put(self._stop)
@@ -95,9 +117,8 @@ class Supervisor:
         """Watch, until stopped."""
         watcher = Watcher(self.hint)
         try:
-            self._scan.begin()
-            self._recover()
-            self._watch(watcher)
+            while not self._begun and not self._stopping:
+                self._guarded(lambda: self._begin(watcher))
             while not self._stopping:
                 self._guarded(self._once)
         finally:
@@ -111,10 +132,39 @@ class Supervisor:
         """
         try:
             act()
+            self._told_fault = ""
+        except Fault as error:
+            self._wait_for_record(told(error))
+        except LibraryError as error:
+            self._wait_for_record(error)
         except Exception:
+            if not self._begun:
+                raise
             log.exception("a step failed; everything is looked at anew")
             self._steps.forget()
             self._rescan_due = self._clock.monotonic() + AFTER_FAULT_S
+
+    def _wait_for_record(self, error: LibraryError) -> None:
+        """Say once why nothing can be recorded (full, busy, read-only), and go on later.
+
+        Nothing is lost: what could not be recorded is found by the next rescan. A damaged
+        record gets no better; then the daemon ends.
+        """
+        if error.remedy == RESTORE:
+            raise error
+        if str(error) != self._told_fault:
+            log.error("the record is out of reach; tried again", reason=str(error))
+        self._told_fault = str(error)
+        self._steps.forget()
+        self._rescan_due = self._clock.monotonic() + AFTER_FAULT_S
+        if not self._begun:
+            self._take_messages(AFTER_FAULT_S)
+
+    def _begin(self, watcher: Watcher) -> None:
+        self._scan.begin()
+        self._recover()
+        self._watch(watcher)
+        self._begun = True
 
     def _once(self) -> None:
         self._take_messages(self._patience())
@@ -155,11 +205,23 @@ class Supervisor:
         if version != self._data_version:
             self._data_version = version
             self._paused = bool(runs.get_setting(self._db, "paused"))
+        words = feedback_log.last_feedback_id(self._db)
+        if words != self._words:
+            self._settle_witness()
+            self._words = words
+        lead = self._wall_lead()
+        if lead < self._lead - SET_BACK_S:
+            self._clock_set_back()
+        self._lead = lead
         if not self._paused and not len(self._jobs):
             try:
                 self._rescoring.check()
             except ModelError as error:  # status finds the same and tells it
                 log.info("no model to score with", reason=error.reason)
+
+    def _wall_lead(self) -> float:
+        """Return how far the time of day is before the time that only grows."""
+        return self._clock.now().timestamp() - self._clock.monotonic()
 
     def _watch(self, watcher: Watcher) -> None:
         blind = []

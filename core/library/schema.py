@@ -8,16 +8,20 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from core.errors import LibraryError
+from core.library.backup import back_up
+from core.library.faults import told
 
-__all__ = ["SCHEMA_VERSION", "open_library", "writing"]
+__all__ = ["BACKUPS", "SCHEMA_VERSION", "open_library", "writing"]
 
 SCHEMA_VERSION = 3
 BUSY_TIMEOUT_S = 30.0
+BACKUPS = "backups"  # the folder of backups beside the record
 
 migrations = Migrations("genrewatch")
 
@@ -54,11 +58,13 @@ def open_library(path: Path) -> Database:
         )  # one user at a time, though not always the same thread (the page)
         path.chmod(0o600)
         return _prepared(Database(connection), path)
-    except (sqlite3.Error, OSError) as error:
+    except sqlite3.Error as error:
+        raise told(error, str(path)) from error
+    except OSError as error:
         raise LibraryError(
-            f"the record cannot be opened ({error})",
+            f"the record cannot be opened ({error.strerror})",
             str(path),
-            "check that the folder is writable, or put a backup in its place",
+            "make its folder writable, or give another with --state-dir",
         ) from error
 
 
@@ -96,10 +102,21 @@ def _bring_up(db: Database, path: Path) -> None:
     """
     with path.with_name(f"{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if db.execute("pragma user_version").fetchone()[0] < SCHEMA_VERSION:
+        found = db.execute("pragma user_version").fetchone()[0]
+        if found < SCHEMA_VERSION:
             db.execute("pragma journal_mode = wal")
+            if found:
+                back_up(
+                    path, path.parent / BACKUPS, datetime.now(UTC).date(), before=SCHEMA_VERSION
+                )
             migrations.apply(db)
             db.execute(f"pragma user_version = {SCHEMA_VERSION}")
+
+
+def _back_up(path: Path) -> None:
+    """Keep the record as it is before a migration, under the day on which it was last written."""
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    back_up(path, path.parent / BACKUPS, written.date(), before=SCHEMA_VERSION)
 
 
 FIRST = (

@@ -1,12 +1,19 @@
 """When the night is."""
 
-from datetime import UTC, datetime, timedelta
+import threading
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from core.library.codec import as_time
 from daemon.config import Training
-from daemon.schedule import missed_night, next_night, start_schedule
+from daemon.schedule import (
+    _once_a_day,
+    missed_night,
+    next_night,
+    start_over,
+    start_schedule,
+)
 
 NOW = datetime.now(UTC)
 
@@ -49,5 +56,44 @@ def test_a_sleeping_laptop_loses_no_night() -> None:
         assert job.coalesce is True
         assert job.misfire_grace_time == 12 * 3600
         assert job.max_instances == 1
+    finally:
+        schedule.shutdown(wait=True)
+
+
+def test_the_record_is_checked_at_once_and_backed_up_later() -> None:
+    """The check runs now, the backup only once the start is over."""
+    checked, made = threading.Event(), threading.Event()
+    schedule = start_schedule(at(NOW), lambda: None, check=checked.set, back_up=made.set)
+    try:
+        assert checked.wait(10)
+        assert not made.is_set()
+        due = schedule.get_job("backup").next_run_time
+        assert due - datetime.now(UTC) > timedelta(minutes=5)
+    finally:
+        schedule.shutdown(wait=True)
+
+
+def test_an_hour_that_comes_twice_is_one_night() -> None:
+    """Where summer time ends, 02:30 comes twice; the day after is another night."""
+    days = iter([date(2026, 10, 25), date(2026, 10, 25), date(2026, 10, 26)])
+    nights: list[int] = []
+    once = _once_a_day(lambda: nights.append(1), lambda: next(days))
+
+    for expected in (1, 1, 2):
+        once()
+        assert len(nights) == expected
+
+
+def test_a_clock_set_back_delays_no_night() -> None:
+    """Jobs that wait for what is now the far future are reckoned anew."""
+    training = at(NOW + timedelta(hours=3))
+    schedule = start_schedule(training, lambda: None)
+    try:
+        for name in ("night", "backup"):
+            schedule.modify_job(name, next_run_time=NOW + timedelta(days=1500))
+        start_over(schedule, training)
+
+        for name in ("night", "backup"):
+            assert schedule.get_job(name).next_run_time - NOW < timedelta(hours=25)
     finally:
         schedule.shutdown(wait=True)
