@@ -1,6 +1,8 @@
 """What SQLite complains of, said in one sentence with what to do about it."""
 
+import shutil
 import sqlite3
+from pathlib import Path
 
 from core.errors import LibraryError
 
@@ -8,6 +10,7 @@ __all__ = ["RESTORE", "Fault", "told"]
 
 Fault = sqlite3.Error  # whatever the database raises
 
+ROOM = 1 << 20  # bytes that the files beside the record may need
 RESTORE = "put a backup in its place with: genrewatch restore"
 SENTENCES = {
     sqlite3.SQLITE_CORRUPT: ("the record is damaged", RESTORE),
@@ -27,7 +30,13 @@ SENTENCES = {
 def told(error: sqlite3.Error, path: str | None = None) -> LibraryError:
     """Return *error* as one that is told to the user; *path* is that of the record."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without details
+    if code == sqlite3.SQLITE_IOERR and path and _is_full(path):
+        code = sqlite3.SQLITE_FULL  # which is what the files beside the record fail of
     what, remedy = SENTENCES.get(code, ("the record cannot be used", None))
     found = LibraryError(f"{what} ({error})", path, remedy)
     found.__cause__ = error
     return found
+
+
+def _is_full(path: str) -> bool:
+    return shutil.disk_usage(Path(path).parent).free < ROOM
