@@ -6,6 +6,7 @@
     ├── TagError             the tag cannot be read
     │   └── UntaggableFile   this kind of file has no place for a genre
     ├── WriteError           the tag was not written, the file is as before
+    │   ├── WriteDelayed     it could not be written now (full disk, I/O error, file in use)
     │   ├── WriteRefused     writing would break a rule (hard link, changed meanwhile, …)
     │   └── VerifyFailed     the changed copy was not what it must be
     ├── ModelError           a model folder is damaged or does not fit
@@ -31,6 +32,7 @@ __all__ = [
     "UntaggableFile",
     "VerifyFailed",
     "WorkerError",
+    "WriteDelayed",
     "WriteError",
     "WriteRefused",
 ]
@@ -76,6 +78,10 @@ class UntaggableFile(TagError):
 
 class WriteError(GenrewatchError):
     """The tag was not written; the file is as before."""
+
+
+class WriteDelayed(WriteError):
+    """It could not be written now; the file is as before, and a later try may work."""
 
 
 class WriteRefused(WriteError):

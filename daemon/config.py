@@ -61,6 +61,7 @@ class Tags:
 
     keep_mtime: bool = False
     hard_links: Literal["skip", "write"] = "skip"
+    keep_owner: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

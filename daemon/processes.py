@@ -36,9 +36,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ANALYSE",
     "NIGHTLY",
+    "PREPARE",
+    "PREPARE_BACK",
     "PROBE",
     "REWRITE",
     "SCORE",
+    "TAKE_PLACE",
     "TRAIN",
     "Workers",
     "is_alive",
@@ -53,6 +56,9 @@ PROBE = "core.analysis:probe"
 ANALYSE = "core.analysis:analyse"
 SCORE = "core.analysis:score"
 REWRITE = "core.tags.rewrite:write_genres"
+PREPARE = "core.tags.rewrite:prepare"
+PREPARE_BACK = "core.tags.rewrite:prepare_back"
+TAKE_PLACE = "core.tags.rewrite:take_place"
 TRAIN = "core.learning.train"
 NIGHTLY = "core.learning.nightly"
 
@@ -231,6 +237,7 @@ def rewrite_options(job: Job, tags: Tags) -> dict[str, Any]:
         "expected": job.expected,
         "keep_mtime": tags.keep_mtime,
         "allow_hard_links": tags.hard_links == "write",
+        "ignore_owner": not tags.keep_owner,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.stamp import Stamp
 
-__all__ = ["TagReading", "WriteResult"]
+__all__ = ["Prepared", "TagReading", "WriteResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,20 @@ class TagReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A changed and proven copy that lies beside the file, and how to take the change back."""
+
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    before: Stamp  # of the file that was copied
+    undo: bytes  # reverse patch over the written file (core/tags/undo.py); opaque to everyone else
+    hash_before: str  # of the whole file, 32 hex digits
+    hash_after: str
+    changed: bool  # False: the genres stand already, and there is no copy
+    copy: Stamp | None = None  # of the copy, so that nobody takes another file for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResult:
     """A finished tag write: the genres before and after, and the stamps of the file then."""
 
@@ -34,3 +48,5 @@ class WriteResult:
     new: tuple[str, ...]
     before: Stamp
     after: Stamp
+    kept: bool = False  # the original lies under the scratch name until the journal lets it go
+    original: Stamp | None = None  # of that, after the exchange: whoever edits it moves this

@@ -34,15 +34,17 @@ def copy_bytes(source: BinaryIO, copy: BinaryIO) -> None:
     copy.flush()
 
 
-def copy_attributes(source: BinaryIO, copy: BinaryIO, path: str, *, keep_mtime: bool) -> None:
+def copy_attributes(
+    source: BinaryIO, copy: BinaryIO, path: str, *, keep_mtime: bool, ignore_owner: bool = False
+) -> None:
     """Give *copy* the owner, mode, extended attributes and ACL of *source*.
 
-    Raises WriteRefused where one of them cannot be kept. The mtime is that of the copying
-    unless *keep_mtime*.
+    Raises WriteRefused where one of them cannot be kept; owner and group may be let go by
+    *ignore_owner*. The mtime is that of the copying unless *keep_mtime*.
     """
     was, now = os.fstat(source.fileno()), os.fstat(copy.fileno())
     if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
-        _copy_owner(copy, was, path)
+        _copy_owner(copy, was, path, ignore=ignore_owner)
     os.fchmod(copy.fileno(), was.st_mode & 0o7777)
     if sys.platform == "darwin":
         _copy_attributes_darwin(source, copy)
@@ -97,12 +99,16 @@ def _copied_by_kernel(source: BinaryIO, copy: BinaryIO) -> bool:
     return True
 
 
-def _copy_owner(copy: BinaryIO, was: os.stat_result, path: str) -> None:
+def _copy_owner(copy: BinaryIO, was: os.stat_result, path: str, *, ignore: bool) -> None:
     try:
         os.fchown(copy.fileno(), was.st_uid, was.st_gid)
     except PermissionError as error:
-        what = "its owner or group could not be kept"
-        raise WriteRefused(what, path, "run genrewatch as the owner of the music") from error
+        if not ignore:
+            what = "its owner or group could not be kept"
+            remedy = "set keep_owner = false in [tags], or run genrewatch as the music's owner"
+            raise WriteRefused(what, path, remedy) from error
+        with suppress(PermissionError):  # a group of ours can be kept though the owner cannot
+            os.fchown(copy.fileno(), -1, was.st_gid)
 
 
 def _copy_xattrs(source: BinaryIO, copy: BinaryIO, path: str) -> None:

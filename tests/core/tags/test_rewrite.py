@@ -12,9 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import TagError, UntaggableFile, VerifyFailed, WriteError, WriteRefused
+from core.errors import (
+    TagError,
+    UntaggableFile,
+    VerifyFailed,
+    WriteDelayed,
+    WriteError,
+    WriteRefused,
+)
 from core.stamp import Stamp
-from core.tags import rewrite
+from core.tags import places, rewrite
 from core.tags.formats import read
 from core.tags.rewrite import write_genres
 from tests.audio import ALL_FORMATS, genres_in, make_audio, retag, suffix
@@ -247,10 +254,13 @@ def test_a_file_of_somebody_else_is_refused(nobody):
     os.chown(path, 1234, 1234)
     os.seteuid(65534)
 
-    with pytest.raises(WriteRefused, match="owner or group"):
+    with pytest.raises(WriteRefused, match=r"owner or group .* keep_owner = false"):
         write(path, "Jazz")
-
     assert (path.stat().st_uid, genres_in(path)) == (1234, [])
+    write(path, "Jazz", ignore_owner=True)
+
+    assert (path.stat().st_uid, genres_in(path)) == (65534, ["Jazz"])
+    assert path.stat().st_mode & 0o777 == 0o666
 
 
 # --- what hangs on a file --------------------------------------------------------------
@@ -364,8 +374,8 @@ def test_a_full_disk_is_noticed_before_and_while_writing(tmp_path, monkeypatch):
     """The room is looked at first; the limit on file sizes stands for a disk that fills up."""
     path = make_audio(tmp_path / "a.mp3", seconds=2)
     before = path.read_bytes()
-    monkeypatch.setattr(rewrite, "ROOM", 1 << 62)
-    with pytest.raises(WriteError, match="no room"):
+    monkeypatch.setattr(places, "ROOM", 1 << 62)
+    with pytest.raises(WriteDelayed, match="no room"):
         write(path, "Jazz")
     monkeypatch.undo()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
