@@ -21,6 +21,7 @@ import platformdirs
 from core.errors import ConfigError
 
 __all__ = [
+    "Backlog",
     "Config",
     "Model",
     "Policy",
@@ -52,6 +53,7 @@ class Watch:
     skip_known: bool = True
     settle_seconds: float = 5.0
     rescan_minutes: float = 10.0
+    quiet_hours: float = 24.0
     follow_symlinks: bool = False
 
 
@@ -107,6 +109,13 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What lay in a folder when it was first watched."""
+
+    on_battery: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """The nightly retraining and its bounds."""
 
@@ -142,6 +151,7 @@ class Config:
     policy: Policy = field(default_factory=Policy)
     model: Model = field(default_factory=Model)
     workers: Workers = field(default_factory=Workers)
+    backlog: Backlog = field(default_factory=Backlog)
     training: Training = field(default_factory=Training)
     web: Web = field(default_factory=Web)
     log: Log = field(default_factory=Log)
@@ -151,6 +161,7 @@ class Config:
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "watch.settle_seconds": (0.0, 3600.0),
     "watch.rescan_minutes": (0.01, 1440.0),
+    "watch.quiet_hours": (0.0, 8760.0),
     "policy.threshold": (0.0, 1.0),
     "policy.promise": (0.5, 0.999),
     "workers.count": (1, 64),

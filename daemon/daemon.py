@@ -22,6 +22,7 @@ from daemon import processes, training
 from daemon.app import App, set_up_logging
 from daemon.backbone import backbone_trouble
 from daemon.config import Config, expand
+from daemon.power import on_battery
 from daemon.processes import Workers
 from daemon.restore import back_up_daily
 from daemon.schedule import missed_night, start_over, start_schedule
@@ -83,6 +84,7 @@ def _watch(app: App, config: Config) -> None:
         workers,
         writer=processes.this_process(),
         clock=Clock(monotonic=monotonic, now=_now),
+        on_battery=on_battery,
         retrain=trainer.start,
         report=_say,
         settle_witness=lambda: app.witness.settle(app.db),

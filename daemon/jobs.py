@@ -12,9 +12,12 @@ from typing import Any
 from core.errors import GenrewatchError, WorkerError
 from daemon.processes import Workers
 
-__all__ = ["BACKLOG", "NEW", "Job", "Jobs"]
+__all__ = ["BACKLOG", "FIRST", "HEAR", "NEW", "Job", "Jobs"]
 
-NEW, BACKLOG = 0, 1  # new drops overtake what lay there before
+# What is begun is ended before the next file is begun, so that a storm of drops starves no
+# write; what a person may have changed comes before all that is new, and what lay there before
+# comes last.
+FIRST, HEAR, NEW, BACKLOG = range(4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from core.decision.feedback import Kind, Origin, kind_of_word
-from core.decision.identity import Known, Met, Reading, meet
+from core.decision.identity import Known, Met, Reading, is_same_track, meet
 from core.library import feedback_log, files, writes
 from core.library.codec import as_time
 from core.library.feedback_log import FeedbackRow
@@ -25,9 +25,19 @@ from core.tags.journal import Writer
 from core.taxonomy import fold, fold_all
 
 if TYPE_CHECKING:
-    from core.analysis import Probe
+    from core.analysis import Glance, Probe
 
-__all__ = ["learn_spellings", "meet_probe", "note", "recover", "save", "say_by_write", "word"]
+__all__ = [
+    "is_known_elsewhere",
+    "learn_spellings",
+    "meet_glance",
+    "meet_probe",
+    "note",
+    "recover",
+    "save",
+    "say_by_write",
+    "word",
+]
 
 
 def meet_probe(
@@ -41,11 +51,36 @@ def meet_probe(
     reading = Reading(
         path=path,
         fingerprint=probe.fingerprint,
-        duration_s=probe.duration_s,
+        head=probe.head,
+        volume=probe.volume,
         stamp=probe.stamp,
         tag=probe.tag,
     )
     return meet(reading, _known(db, reading, on_lost_mount), empty_values)
+
+
+def meet_glance(db: Database, path: str, glance: "Glance", empty_values: tuple[str, ...]) -> Met:
+    """Return what the record makes of a file that was only glanced at, at its first sight."""
+    reading = Reading(
+        path=path,
+        fingerprint=None,
+        head=glance.head,
+        volume=glance.volume,
+        stamp=glance.stamp,
+        tag=glance.tag,
+    )
+    return meet(reading, Known(at_path=files.file_at(db, path)), empty_values)
+
+
+def is_known_elsewhere(db: Database, path: str, head: str) -> bool:
+    """Say whether a glance cannot tell who the file is: it may have moved, or be a copy of ours.
+
+    Twins among files that were only glanced at are no question: nobody did anything to them.
+    """
+    return any(
+        row.path != path and (row.fingerprint is not None or not os.path.lexists(row.path))
+        for row in files.files_with_head(db, head)
+    )
 
 
 def save(db: Database, met: Met, now: datetime) -> None:
@@ -131,9 +166,9 @@ def _save_row(db: Database, met: Met, row: FileRow, now: datetime) -> None:
 
 
 def _known(db: Database, reading: Reading, on_lost_mount: Callable[[str], bool]) -> Known:
-    path, fingerprint = reading.path, reading.fingerprint
+    path, fingerprint = reading.path, reading.fingerprint or ""
     at_path = files.file_at(db, path)
-    same = at_path is not None and at_path.fingerprint == fingerprint
+    same = at_path is not None and is_same_track(at_path, reading)
     moved = None if same else _moved_from(db, reading, on_lost_mount)
     where = moved.path if moved else path
     past = [row for row in writes.writes_at(db, where) if row.fingerprint == fingerprint]
@@ -178,9 +213,7 @@ def _moved_from(
     The inode tells. Without it, what says just what another file of the track says is taken
     for its copy; so it is, too, where it got the inode of a deleted file that said otherwise.
     """
-    rows = [
-        row for row in files.files_of_track(db, reading.fingerprint) if row.path != reading.path
-    ]
+    rows = [row for row in _files_alike(db, reading) if row.path != reading.path]
     here = [row for row in rows if os.path.lexists(row.path)]
     gone = [row for row in rows if row not in here and _may_be_gone(row, reading, on_lost_mount)]
     is_copy = any(_says_the_same(r, reading) and r.other == reading.tag.other for r in here)
@@ -188,6 +221,12 @@ def _moved_from(
     alike = [row for row in gone if _says_the_same(row, reading)]
     sure = [row for row in same if row in alike or not is_copy]
     return next(iter(sure if is_copy else [*sure, *alike, *gone]), None)
+
+
+def _files_alike(db: Database, reading: Reading) -> list[FileRow]:
+    """Return the files of this track, and those that begin like it and were never read whole."""
+    glanced = [row for row in files.files_with_head(db, reading.head) if row.fingerprint is None]
+    return [*files.files_of_track(db, reading.fingerprint or ""), *glanced]
 
 
 def _may_be_gone(row: FileRow, reading: Reading, on_lost_mount: Callable[[str], bool]) -> bool:

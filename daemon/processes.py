@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANALYSE",
+    "GLANCE",
     "NIGHTLY",
     "PREPARE",
     "PREPARE_BACK",
@@ -52,6 +53,7 @@ __all__ = [
     "this_process",
 ]
 
+GLANCE = "core.analysis:glance"
 PROBE = "core.analysis:probe"
 ANALYSE = "core.analysis:analyse"
 SCORE = "core.analysis:score"

@@ -4,6 +4,7 @@ Knows the disk and the record, no lifecycle. An absent or emptied folder that he
 a lost mount, never "all deleted".
 """
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,15 +14,17 @@ import structlog
 from sqlite_utils import Database
 
 from core.library import files, runs
-from core.library.files import FileRow
+from core.library.files import AT_REST, UNREAD, FileRow, Noted
 from core.library.schema import writing
 from core.stamp import Stamp
 from daemon.config import Watch
-from daemon.watch import Directory, Entry, Rules, Skipped, look, walk
+from daemon.watch import Directory, Entry, Rules, Skipped, entry_of, look, walk
 
 __all__ = ["Found", "Gone", "Scan", "is_on_lost_mount", "rules_of"]
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE = 1000  # files recorded in one transaction when a folder is first listed
 
 
 def rules_of(watch: Watch) -> Rules:
@@ -55,6 +58,7 @@ class Scan:
         self.folders = folders
         self._rules = rules
         self._now = now
+        self._skipped: dict[str, Skipped] = {}  # by folder, as of its last walk
 
     def begin(self) -> None:
         """Make the folders that were never watched and are absent; record that all are watched.
@@ -69,12 +73,14 @@ class Scan:
 
     def all(self) -> Iterator[Found | Gone]:
         """Yield whatever differs from the record in any folder."""
-        skipped = Skipped()
         for folder in self.folders:
-            yield from self._folder(folder, skipped)
-        counts = {"folders": skipped.folders, "files": skipped.files}
-        if runs.get_setting(self._db, "skipped") != counts:
-            runs.set_setting(self._db, "skipped", counts)
+            yield from self.folder(folder)
+
+    def folder(self, folder: str) -> Iterator[Found | Gone]:
+        """Yield whatever differs from the record in this watched folder."""
+        self._skipped[folder] = Skipped()
+        yield from self._folder(folder, self._skipped[folder])
+        self._tell_skipped()
 
     def at(self, path: str) -> Iterator[Found | Gone]:
         """Yield what differs from the record at *path*, if it concerns us."""
@@ -88,6 +94,16 @@ class Scan:
             yield from self._inside(entry)
         elif self._rules.wants_file(path):
             yield from self._one(entry)
+
+    def unread(self, limit: int) -> Iterator[Found | Gone]:
+        """Yield files that lay there when their folder was first watched and wait to be read."""
+        for folder in self.folders:
+            for path in files.unread_in(self._db, folder, limit):
+                entry = look(path)
+                if entry is None:
+                    yield from self._missing(path)
+                else:
+                    yield Found(entry=entry)
 
     def folder_of(self, path: str) -> str | None:
         """Return the watched folder that *path* lies in."""
@@ -112,23 +128,39 @@ class Scan:
             yield from self._missing(lost)
 
     def _take_baseline(self, folder: str) -> None:
-        """List what lies there now: it is read, never written unasked."""
-        found = [
-            (entry.path, entry.stamp)
+        """List what lies there now: it is read, never written unasked.
+
+        In parts, so that neither memory nor the write lock is held for a whole library. Cut
+        short, it is taken up again: what came meanwhile then counts as what lay there.
+        """
+        found = (
+            (path, Stamp.of(stat))
             for directory in walk(folder, self._rules)
-            for entry in directory.entries
-        ]
+            for path, stat in directory.stats.items()
+        )
+        while part := list(itertools.islice(found, AT_ONCE)):
+            with writing(self._db):
+                files.add_existing(self._db, part, self._now())
         with writing(self._db):
-            files.add_existing(self._db, found, self._now())
             files.finish_baseline(self._db, folder, self._now())
 
     def _compare(self, directory: Directory) -> Iterator[Found | Gone]:
         known = files.files_in_dir(self._db, directory.path)
-        for entry in directory.entries:
-            if _differs(entry, known.pop(entry.path, None)):
-                yield Found(entry=entry)
+        for path, stat in directory.stats.items():
+            noted = known.pop(path, None)
+            seen = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, AT_REST)
+            if noted != seen and not _is_unread(noted):
+                yield Found(entry=entry_of(path, stat))
         if known:
             yield Gone(paths=tuple(known))
+
+    def _tell_skipped(self) -> None:
+        counts = {
+            "folders": sum(skipped.folders for skipped in self._skipped.values()),
+            "files": sum(skipped.files for skipped in self._skipped.values()),
+        }
+        if runs.get_setting(self._db, "skipped") != counts:
+            runs.set_setting(self._db, "skipped", counts)
 
     def _inside(self, entry: Entry) -> Iterator[Found | Gone]:
         if self._rules.wants_folder(entry.path):
@@ -138,8 +170,7 @@ class Scan:
             yield from self._one(entry)
 
     def _one(self, entry: Entry) -> Iterator[Found]:
-        row = files.file_at(self._db, entry.path)
-        if _differs(entry, _known(row)):
+        if _differs(entry, files.file_at(self._db, entry.path)):
             yield Found(entry=entry)
 
     def _missing(self, path: str) -> Iterator[Gone]:
@@ -179,10 +210,13 @@ def _is_present(db: Database, folder: str) -> bool:
     return not files.known_dirs(db, folder)
 
 
-def _known(row: FileRow | None) -> tuple[Stamp, str] | None:
-    return (row.stamp, row.state) if row is not None and row.gone_at is None else None
-
-
-def _differs(entry: Entry, known: tuple[Stamp, str] | None) -> bool:
+def _differs(entry: Entry, row: FileRow | None) -> bool:
     """Say whether the file is new, changed, or was left unfinished."""
-    return known is None or known[0] != entry.stamp or known[1] == "pending"
+    if row is None or row.gone_at is not None:
+        return True
+    return not row.is_unread and (row.stamp != entry.stamp or row.state == "pending")
+
+
+def _is_unread(noted: Noted | None) -> bool:
+    """Say whether the file waits in the backlog, which takes it up whatever it is by then."""
+    return noted is not None and noted[-1] == UNREAD

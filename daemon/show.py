@@ -180,6 +180,7 @@ def show_status(status: Status) -> None:
         f"{counts.get('left', 0)} left alone, {counts.get('pending', 0)} waiting, "
         f"{len(status.failed)} failed"
     )
+    _show_backlog(status.backlog)
     if status.skipped["folders"] or status.skipped["files"]:
         skipped = status.skipped
         click.echo(f"Never entered by rule: {skipped['folders']} folders, {skipped['files']} files")
@@ -196,6 +197,17 @@ def _show_daemon(status: Status) -> None:
     click.secho(f"genrewatch is {state}{when}{paused}", bold=True)
     for folder in status.folders:
         click.echo(f"Watches {readable(folder)}")
+
+
+def _show_backlog(backlog: dict[str, Any]) -> None:
+    if not backlog["left"]:
+        return
+    pace = ""
+    if backlog["waits"]:
+        pace = f"; waits: {backlog['waits']}"
+    elif backlog["ends"]:
+        pace = f", {backlog['a_minute']:.0f} a minute, until about {_local(backlog['ends'])}"
+    click.echo(f"Still to be read of what lay there before: {backlog['left']} files{pace}")
 
 
 def _show_recent(recent: tuple[Judged, ...]) -> None:

@@ -1,7 +1,7 @@
 """What `status` tells: the truth from the record, whether the daemon runs or not."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from core import registry
 from core.errors import ModelError
 from core.library import feedback_log, files, hearings, runs
+from core.library.codec import time_text
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.backbone import backbone_trouble, model_trouble
@@ -44,6 +45,7 @@ class Status:
     daemon: dict[str, Any]  # pid, since, folders, of the last start
     folders: tuple[str, ...]
     counts: dict[str, int]
+    backlog: dict[str, Any]  # what lay there before and is still to be read
     skipped: dict[str, int]
     failed: tuple[FileRow, ...]
     review: tuple[Judged, ...]
@@ -67,15 +69,17 @@ def collect(
     """Gather the status from the record; *fault* is why the options could not be read."""
     running = is_locked(state.daemon_lock)
     daemon = runs.get_setting(db, "daemon") or {}
+    paused = bool(runs.get_setting(db, "paused"))
     model, model_trouble = _model(models)
     learned = runs.last_learned_feedback(db)
     folders = daemon.get("folders") if running else None
     return Status(
         running=running,
-        paused=bool(runs.get_setting(db, "paused")),
+        paused=paused,
         daemon=daemon,
         folders=tuple(folders or (expand(folder) for folder in config.watch.folders)),
         counts=_counts(db, running=running),
+        backlog=_backlog(db, now, running=running, paused=paused),
         skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
         failed=tuple(files.files_in_state(db, "failed")),
         review=_judged(db, files.files_in_state(db, "not_sure")),
@@ -100,6 +104,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "tagged": status.counts.get("tagged", 0),
         "not_sure": status.counts.get("not_sure", 0),
         "left": status.counts.get("left", 0),
+        "backlog": status.backlog,
         "skipped": status.skipped,
         "failed": [{"path": row.path, "reason": row.reason} for row in status.failed],
         "review": [review_json(item) for item in status.review],
@@ -137,6 +142,23 @@ def _counts(db: Database, *, running: bool) -> dict[str, int]:
     counts = files.count_states(db)
     queue = runs.get_setting(db, "queue") or 0 if running else 0
     return counts | {"pending": max(counts.get("pending", 0), queue)}
+
+
+def _backlog(db: Database, now: datetime, *, running: bool, paused: bool) -> dict[str, Any]:
+    """Return size, rate and end of what lay there before and is still to be read."""
+    left = files.count_unread(db)
+    told = runs.get_setting(db, "backlog") or {}
+    waits = told.get("waits")
+    if not running or paused:
+        waits = "paused" if running else "the daemon is not running"
+    rate = told.get("a_minute") if left and not waits else None
+    ends = time_text(now + timedelta(minutes=left / rate)) if rate else None
+    return {
+        "left": left,
+        "a_minute": round(rate, 1) if rate else None,
+        "ends": ends,
+        "waits": waits if left else None,
+    }
 
 
 def _trouble(db: Database, *faults: str | None) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from core.taxonomy import fold, fold_all
 from daemon import lifecycle, meeting, processes
 from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.config import Config
-from daemon.jobs import BACKLOG, NEW, Job, Jobs
+from daemon.jobs import BACKLOG, FIRST, HEAR, NEW, Job, Jobs
 from daemon.judge import Judge, hearing_row, verdict_row
 from daemon.lifecycle import Lifecycle, Stage
 from daemon.limits import seconds_for
@@ -37,7 +37,7 @@ from daemon.settle import Settling
 from daemon.watch import Entry, look
 
 if TYPE_CHECKING:
-    from core.analysis import Hearing, Probe
+    from core.analysis import Glance, Hearing, Probe
 
 __all__ = ["Clock", "Steps"]
 
@@ -108,6 +108,10 @@ class Steps:
         """Return how many files are waited for or worked on."""
         return len(self._lifecycle)
 
+    def is_under_way(self, path: str) -> bool:
+        """Say whether the file is waited for or worked on."""
+        return self._lifecycle.stage(path) is not Stage.RESTING
+
     def is_writing(self) -> bool:
         """Say whether a tag write is under way."""
         return any(self._lifecycle.stage(path) is Stage.WRITING for path in self._at_hand)
@@ -169,15 +173,15 @@ class Steps:
             case lifecycle.Arm(path=path):
                 self._arm(path)
             case lifecycle.Probe(path=path):
-                self._queue(path, lambda: self._probing(path))
+                self._jobs.add(self._turn_to_read(path), lambda: self._reading(path))
             case lifecycle.Save(met=met):
                 meeting.save(self._db, met, self._clock.now())
             case lifecycle.Note(met=met, still_to_hear=still_to_hear):
                 self._note(met, still_to_hear)
             case lifecycle.Hear(path=path, judge=judge):
-                self._queue(path, lambda: self._hearing(path, judge))
+                self._jobs.add(self._turn_to_hear(path), lambda: self._hearing(path, judge))
             case lifecycle.Write(path=path, genre=genre):
-                self._queue(path, lambda: self._writing(path, genre))
+                self._jobs.add(FIRST, lambda: self._writing(path, genre))
             case lifecycle.Rest(path=path, state=state, reason=reason):
                 self._rest(path, state, reason)
 
@@ -188,9 +192,15 @@ class Steps:
         else:
             self._settling.rearm(path, entry.stamp, self._clock.monotonic())
 
-    def _queue(self, path: str, prepare: Callable[[], Job | None]) -> None:
+    def _turn_to_read(self, path: str) -> int:
         row = files.file_at(self._db, path)
-        self._jobs.add(BACKLOG if row is not None and row.existing else NEW, prepare)
+        if row is None or not row.was_read:
+            return BACKLOG if row is not None and row.existing else NEW
+        return NEW if row.state == "pending" else FIRST  # a person may have changed its tag
+
+    def _turn_to_hear(self, path: str) -> int:
+        row = files.file_at(self._db, path)
+        return HEAR if row is None or row.state == "pending" else BACKLOG
 
     def _hand(self, path: str) -> "_AtHand":
         return self._at_hand.setdefault(path, _AtHand())
@@ -225,7 +235,38 @@ class Steps:
             self._handle(lifecycle.Changed(path=path))
         self._handle(lifecycle.Trouble(path=path, reason=error.reason))
 
-    # probing -----------------------------------------------------------------------------
+    # reading -----------------------------------------------------------------------------
+
+    def _reading(self, path: str) -> Job:
+        """Read who a file is: at a glance what lay there before, whole what is new or changed."""
+        row = files.file_at(self._db, path)
+        if row is not None and row.existing and not row.was_read:
+            return self._glancing(path)
+        return self._probing(path)
+
+    def _glancing(self, path: str) -> Job:
+        return Job(
+            call=processes.GLANCE,
+            arguments=(path,),
+            seconds=self._config.workers.timeout_seconds,
+            done=lambda glance: self._glanced(path, glance),
+            failed=lambda error: self._trouble(path, error),
+            again=True,
+        )
+
+    def _glanced(self, path: str, glance: "Glance") -> None:
+        if meeting.is_known_elsewhere(self._db, path, glance.head):
+            self._jobs.add(BACKLOG, lambda: self._probing(path))
+            return
+        self._note_state(path, glance.stamp)
+        met = meeting.meet_glance(self._db, path, glance, self._config.policy.empty_values)
+        self._handle(lifecycle.Probed(path=path, met=met, has_segments=False))
+
+    def _note_state(self, path: str, read: Stamp) -> None:
+        """Have the file looked at once more if it moved on while it was read."""
+        entry = look(path)
+        if entry is None or not read == self._hand(path).stamp == entry.stamp:
+            self._handle(lifecycle.Changed(path=path))
 
     def _probing(self, path: str) -> Job:
         return Job(
@@ -238,10 +279,8 @@ class Steps:
         )
 
     def _probed(self, path: str, probe: "Probe") -> None:
+        self._note_state(path, probe.stamp)
         at_hand = self._hand(path)
-        entry = look(path)
-        if entry is None or not probe.stamp == at_hand.stamp == entry.stamp:
-            self._handle(lifecycle.Changed(path=path))  # it moved on while it was read
         at_hand.duration_s, at_hand.unwritable = probe.duration_s, probe.tag.unwritable
         files.remember_track(self._db, probe.fingerprint, probe.duration_s, self._clock.now())
         met = meeting.meet_probe(

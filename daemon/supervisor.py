@@ -20,13 +20,16 @@ from core.library.faults import RESTORE, Fault, told
 from core.stamp import Stamp
 from core.tags.journal import Writer
 from daemon import meeting, processes
+from daemon.backlog import Backlog
 from daemon.config import Config, expand
 from daemon.jobs import Jobs
 from daemon.judge import Judge
 from daemon.processes import Workers
+from daemon.rescans import Rescans
 from daemon.rescoring import Rescoring
 from daemon.scan import Scan, rules_of
 from daemon.steps import Clock, Steps
+from daemon.volumes import volume_of
 from daemon.watch import Watcher
 
 if TYPE_CHECKING:
@@ -54,6 +57,8 @@ class Supervisor:
         *,
         writer: Writer,
         clock: Clock,
+        watcher: Callable[[Callable[[str], None]], Watcher] = Watcher,
+        on_battery: Callable[[], bool] = lambda: False,
         retrain: Callable[[], None] = lambda: None,
         report: Callable[[str, str], None] = lambda path, outcome: None,
         settle_witness: Callable[[], object] = lambda: None,
@@ -64,6 +69,7 @@ class Supervisor:
         self._clock = clock
         self._workers = workers
         self._writer = writer
+        self._make_watcher = watcher
         self._retrain = retrain
         self._settle_witness = settle_witness
         self._clock_set_back = clock_set_back
@@ -82,7 +88,17 @@ class Supervisor:
         self._rescoring = Rescoring(
             db, judge, self._jobs, config, self._steps.judge_again, self._steps.hear_again
         )
-        self._rescan_due = 0.0
+        self._backlog = Backlog(
+            db,
+            self._scan.unread,
+            self._steps.take_in,
+            self._steps.is_under_way,
+            lambda: not config.backlog.on_battery and on_battery(),
+        )
+        self._rescans = Rescans(
+            folders, config.watch.rescan_minutes * 60, config.watch.quiet_hours * 3600
+        )
+        self._blind: set[str] = set()  # folders that give no events
         self._data_version = -1
         self._paused = False
         self._stopping = False
@@ -115,7 +131,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Watch, until stopped."""
-        watcher = Watcher(self.hint)
+        watcher = self._make_watcher(self.hint)
         try:
             while not self._begun and not self._stopping:
                 self._guarded(lambda: self._begin(watcher))
@@ -142,7 +158,7 @@ class Supervisor:
                 raise
             log.exception("a step failed; everything is looked at anew")
             self._steps.forget()
-            self._rescan_due = self._clock.monotonic() + AFTER_FAULT_S
+            self._rescans.all_due(self._clock.monotonic() + AFTER_FAULT_S)
 
     def _wait_for_record(self, error: LibraryError) -> None:
         """Say once why nothing can be recorded (full, busy, read-only), and go on later.
@@ -156,7 +172,7 @@ class Supervisor:
             log.error("the record is out of reach; tried again", reason=str(error))
         self._told_fault = str(error)
         self._steps.forget()
-        self._rescan_due = self._clock.monotonic() + AFTER_FAULT_S
+        self._rescans.all_due(self._clock.monotonic() + AFTER_FAULT_S)
         if not self._begun:
             self._take_messages(AFTER_FAULT_S)
 
@@ -171,8 +187,9 @@ class Supervisor:
         now = self._clock.monotonic()
         self._tick()
         self._steps.fall_due(now)
-        if now >= self._rescan_due:
-            self._rescan()
+        due = self._rescans.due(now)
+        if due:
+            self._rescan(*due)
         self._tell_queue()
         self._jobs.tend()
         if not self._paused:
@@ -187,7 +204,7 @@ class Supervisor:
     def _patience(self) -> float:
         now = self._clock.monotonic()
         due = self._steps.next_due()
-        moments = [self._rescan_due, now + TICK_S, *([due] if due is not None else [])]
+        moments = [self._rescans.next_due(), now + TICK_S, *([due] if due is not None else [])]
         return max(0.0, min(moments) - now)
 
     def _tell_queue(self) -> None:
@@ -213,6 +230,8 @@ class Supervisor:
         if lead < self._lead - SET_BACK_S:
             self._clock_set_back()
         self._lead = lead
+        if not self._paused:
+            self._backlog.feed(self._clock.monotonic())
         if not self._paused and not len(self._jobs):
             try:
                 self._rescoring.check()
@@ -229,16 +248,28 @@ class Supervisor:
             try:
                 watcher.add(folder)
             except OSError as error:
+                self._blind.add(folder)
                 blind.append(f"{folder} gives no events ({error}); rescans only, see doctor")
         runs.set_setting(self._db, "watch_trouble", blind)
 
-    def _rescan(self) -> None:
+    def _rescan(self, *folders: str) -> None:
+        """Look at these folders anew, at all where none is named."""
         self._recover()  # of commands that were killed
-        for finding in self._scan.all():
-            self._steps.take_in(finding)
-        self._rescan_due = self._clock.monotonic() + self._config.watch.rescan_minutes * 60
+        for folder in folders or self._scan.folders:
+            started = self._clock.monotonic()
+            for finding in self._scan.folder(folder):
+                self._steps.take_in(finding)
+            self._rescans.done(
+                folder,
+                started,
+                self._clock.monotonic(),
+                volume_of(folder),
+                tells=folder not in self._blind,
+            )
+        self._backlog.wake()
 
     def _look(self, path: str) -> None:
+        self._rescans.heard(self._scan.folder_of(path) or "")
         for finding in self._scan.at(path):
             self._steps.take_in(finding)
 

@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 from watchdog.events import (
@@ -30,28 +30,18 @@ from watchdog.observers import Observer
 
 from core.stamp import Stamp
 
-__all__ = ["Directory", "Entry", "Rules", "Skipped", "Watcher", "look", "walk"]
+__all__ = ["Directory", "Entry", "Rules", "Skipped", "Watcher", "entry_of", "look", "walk"]
 
-AUDIO_SUFFIXES = (
-    *(".mp3", ".mp2", ".flac", ".ogg", ".oga", ".opus", ".spx", ".wav", ".wave"),
-    *(".m4a", ".m4b", ".m4p", ".mp4a", ".alac", ".aac", ".ac3", ".caf", ".mka"),
-    *(".aif", ".aiff", ".aifc", ".wma", ".wv", ".ape", ".mpc", ".mp+", ".ofr", ".ofs"),
-    *(".tak", ".tta", ".dsf", ".dff"),
+AUDIO_SUFFIXES = frozenset(
+    (
+        *(".mp3", ".mp2", ".flac", ".ogg", ".oga", ".opus", ".spx", ".wav", ".wave"),
+        *(".m4a", ".m4b", ".m4p", ".mp4a", ".alac", ".aac", ".ac3", ".caf", ".mka"),
+        *(".aif", ".aiff", ".aifc", ".wma", ".wv", ".ape", ".mpc", ".mp+", ".ofr", ".ofs"),
+        *(".tak", ".tta", ".dsf", ".dff"),
+    )
 )
-# names that downloaders and sync tools use until a file is whole
-UNFINISHED = (
-    "*.part",
-    "*.partial",
-    "*.crdownload",
-    "*.download",
-    "*.!qb",
-    "*.!ut",
-    "*.aria2",
-    "*.tmp",
-    "*.temp",
-    "*.sync-conflict-*",
-    "~*",
-)
+EVERYTHING = ("*",)
+CONFLICT = ".sync-conflict-"  # of a sync tool, within a name
 # folders of other programs, whose files are parts of something, and formats that are not music
 NEVER_FOLDERS = (
     "*.logicx",
@@ -72,7 +62,7 @@ NEVER_FOLDERS = (
     "audiobook",
     "hörbücher",
 )
-NEVER_SUFFIXES = (".m4p", ".m4b")  # bought with DRM, audiobooks
+NEVER_SUFFIXES = frozenset((".m4p", ".m4b"))  # bought with DRM, audiobooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +80,7 @@ class Entry:
 class Rules:
     """Which names concern us; patterns are shell patterns in lower case, matched without case."""
 
-    include: tuple[str, ...] = ("*",)
+    include: tuple[str, ...] = EVERYTHING
     exclude: tuple[str, ...] = ()
     skip_known: bool = True
     follow_symlinks: bool = False
@@ -116,23 +106,29 @@ class Rules:
 
     def wants_file(self, path: str) -> bool:
         """Say whether the file is music that may be complete."""
-        name = os.path.basename(path).casefold()  # noqa: PTH119
-        if not _is_finished_audio(name) or self._excluded(path):
+        return self.wants(os.path.basename(path), path)  # noqa: PTH119
+
+    def wants(self, name: str, path: str) -> bool:
+        """Say the same of the file called *name* at *path*; quick, for a walk asks it of all."""
+        folded = name.casefold()
+        suffix = folded[folded.rfind(".") :]
+        if suffix not in AUDIO_SUFFIXES or _is_unfinished(folded):
             return False
-        if self.skip_known and name.endswith(NEVER_SUFFIXES):
+        if self.skip_known and suffix in NEVER_SUFFIXES:
             return False
-        return self._matches_path(path, self.include)
+        if self.include == EVERYTHING and not self.exclude:  # as by default
+            return True
+        return self._matches_path(path, self.include) and not self._excluded(path)
 
     def is_audio(self, path: str) -> bool:
         """Say whether the name is that of a finished audio file."""
-        return _is_finished_audio(os.path.basename(path).casefold())  # noqa: PTH119
+        folded = os.path.basename(path).casefold()  # noqa: PTH119
+        return folded[folded.rfind(".") :] in AUDIO_SUFFIXES and not _is_unfinished(folded)
 
     def _excluded(self, path: str) -> bool:
         return self._matches_path(path, self.exclude)
 
     def _matches_path(self, path: str, patterns: tuple[str, ...]) -> bool:
-        if patterns in ((), ("*",)):  # as by default: a rescan asks for each of 100,000 names
-            return bool(patterns)
         folded = path.casefold()
         name = os.path.basename(folded)  # noqa: PTH119
         return _matches(name, patterns) or _matches(folded, patterns)
@@ -148,10 +144,18 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """One folder of a walk with the entries in it that concern us."""
+    """One folder of a walk with what lies in it and concerns us.
+
+    Kept as the system tells it: of 100,000 files that a walk passes, most mean nothing new.
+    """
 
     path: str
-    entries: list[Entry] = field(default_factory=list)
+    stats: dict[str, os.stat_result]  # by path
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What lies in it, as the other rooms know it."""
+        return [entry_of(path, found) for path, found in self.stats.items()]
 
 
 def walk(root: str, rules: Rules, skipped: Skipped | None = None) -> Iterator[Directory]:
@@ -164,7 +168,7 @@ def walk(root: str, rules: Rules, skipped: Skipped | None = None) -> Iterator[Di
         found = _scan(path, rules, waiting, count)
         if found is None or (rules.follow_symlinks and not _first_time(path, entered)):
             continue
-        yield Directory(path=path, entries=found)
+        yield Directory(path=path, stats=found)
 
 
 def look(path: str) -> Entry | None:
@@ -173,7 +177,18 @@ def look(path: str) -> Entry | None:
         found = os.lstat(path)
     except OSError:
         return None
-    return _entry(path, found)
+    return entry_of(path, found)
+
+
+def entry_of(path: str, found: os.stat_result) -> Entry:
+    """Reduce what the system tells of *path* to what concerns us."""
+    return Entry(
+        path=path,
+        stamp=Stamp.of(found),
+        is_file=stat.S_ISREG(found.st_mode),
+        is_dir=stat.S_ISDIR(found.st_mode),
+        is_link=stat.S_ISLNK(found.st_mode),
+    )
 
 
 class Watcher:
@@ -224,8 +239,10 @@ def _events() -> list[type[FileSystemEvent]]:
     return wanted
 
 
-def _scan(path: str, rules: Rules, waiting: list[str], count: Skipped) -> list[Entry] | None:
-    found: list[Entry] = []
+def _scan(
+    path: str, rules: Rules, waiting: list[str], count: Skipped
+) -> dict[str, os.stat_result] | None:
+    found: dict[str, os.stat_result] = {}
     try:
         with os.scandir(path) as entries:
             for entry in entries:
@@ -236,7 +253,11 @@ def _scan(path: str, rules: Rules, waiting: list[str], count: Skipped) -> list[E
 
 
 def _sort(
-    entry: os.DirEntry[str], rules: Rules, waiting: list[str], found: list[Entry], count: Skipped
+    entry: os.DirEntry[str],
+    rules: Rules,
+    waiting: list[str],
+    found: dict[str, os.stat_result],
+    count: Skipped,
 ) -> None:
     try:
         is_dir = entry.is_dir(follow_symlinks=rules.follow_symlinks)
@@ -244,22 +265,12 @@ def _sort(
             waiting.append(entry.path)
         elif is_dir:
             count.folders += 1
-        if rules.wants_file(entry.path):
-            found.append(_entry(entry.path, entry.stat(follow_symlinks=False)))
+        if rules.wants(entry.name, entry.path):
+            found[entry.path] = entry.stat(follow_symlinks=False)
         elif not is_dir and rules.is_audio(entry.path):
             count.files += 1
     except FileNotFoundError:  # vanished between listing and stat
         return
-
-
-def _entry(path: str, found: os.stat_result) -> Entry:
-    return Entry(
-        path=path,
-        stamp=Stamp.of(found),
-        is_file=stat.S_ISREG(found.st_mode),
-        is_dir=stat.S_ISDIR(found.st_mode),
-        is_link=stat.S_ISLNK(found.st_mode),
-    )
 
 
 def _first_time(path: str, entered: set[tuple[int, int]]) -> bool:
@@ -271,11 +282,13 @@ def _first_time(path: str, entered: set[tuple[int, int]]) -> bool:
     return True
 
 
-def _is_finished_audio(name: str) -> bool:
-    """Say whether the folded *name* is that of a finished audio file."""
-    if name.startswith(".") or not name.endswith(AUDIO_SUFFIXES):  # our copies have dot names
-        return False
-    return not _matches(name, UNFINISHED)
+def _is_unfinished(name: str) -> bool:
+    """Say whether the folded *name* of an audio file says that it is not whole yet.
+
+    Downloaders mostly put a suffix of their own behind it, which is none of audio; others a
+    tilde or a dot before, as we do.
+    """
+    return name[0] in ".~" or CONFLICT in name
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

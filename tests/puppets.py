@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from core import registry
-from core.analysis import Hearing, Probe
+from core.analysis import Glance, Hearing, Probe
 from core.errors import AudioError, GenrewatchError, WorkerError, WriteRefused
 from core.library import feedback_log, files, writes
 from core.library.files import FileRow
@@ -37,6 +37,7 @@ __all__ = ["GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_pa
 
 GENRES = ("Rock", "Jazz", "Folk")
 FEATURES = 135
+HEAD = 8  # letters of the audio's name by which it is known at a glance
 
 
 class Crash(BaseException):
@@ -205,6 +206,7 @@ class Worker:
 
     house: PaperHouse
     calls: list[str] = field(default_factory=list)
+    paths: list[tuple[str, str]] = field(default_factory=list)  # what each call was about
 
     def free(self) -> bool:
         return True
@@ -238,7 +240,13 @@ class Worker:
     def _carry_out(self, call: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         point = self.house.point
         self.calls.append(call)
+        self.paths.append((call, str(arguments[0])))
         match call:
+            case processes.GLANCE:
+                probe = _probe(*arguments)
+                return Glance(
+                    head=probe.head, volume=probe.volume, stamp=probe.stamp, tag=probe.tag
+                )
             case processes.PROBE:
                 return _probe(*arguments)
             case processes.ANALYSE:
@@ -259,6 +267,8 @@ def _probe(path: str) -> Probe:
     said = read_paper(path)
     return Probe(
         fingerprint=said["audio"],
+        head=said["audio"][:HEAD],
+        volume=stat.st_dev,
         duration_s=6.0,
         stamp=Stamp.of(stat),
         links=stat.st_nlink,

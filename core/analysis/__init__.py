@@ -1,4 +1,4 @@
-"""What a worker can hear: `probe` (who is this file?) and `analyse` (what is in it?).
+"""What a worker can hear: `glance` and `probe` (who is this file?), `analyse` (what is in it?).
 
 Runs in an analysis worker, reached by dotted name. This file itself stays light: the
 resident unpickles what it returns, so PyAV, scipy and LiteRT are imported inside.
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from core.analysis.decode import Recording
     from core.registry import Manifest
 
-__all__ = ["Hearing", "Probe", "analyse", "mean_of", "probe", "score"]
+__all__ = ["Glance", "Hearing", "Probe", "analyse", "glance", "mean_of", "probe", "score"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """Who a file is at first sight, without reading it whole."""
+
+    head: str  # 32 hex digits over the first MiB of audio packets, blind to tags
+    volume: int  # the device it lies on
+    stamp: Stamp
+    tag: TagReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +38,8 @@ class Probe:
     """Who a file is: its track, its length, its state on disk, its tag."""
 
     fingerprint: str  # 32 hex digits over the audio packets, blind to tags
+    head: str  # what a glance says of it
+    volume: int  # the device it lies on
     duration_s: float  # true length, from the packets
     stamp: Stamp
     links: int  # hard links to the file
@@ -61,6 +73,19 @@ class Hearing:
         return mean_of(self.tags)
 
 
+def glance(path: str) -> Glance:
+    """Cheap identity and tag of the file at *path*, both of one state of it.
+
+    Raises as `probe` does, but a file that breaks off after its first MiB looks whole.
+    """
+    from core.analysis.decode import head
+
+    before = _stat(path)
+    begins, tag = head(path), _tag(path)
+    _require_unchanged(path, before)
+    return Glance(head=begins, volume=before.st_dev, stamp=Stamp.of(before), tag=tag)
+
+
 def probe(path: str) -> Probe:
     """Fingerprint, true length and tag of the file at *path*, all of one state of it.
 
@@ -72,10 +97,11 @@ def probe(path: str) -> Probe:
     before = _stat(path)
     scanned = scan(path)
     tag = _tag(path)
-    if Stamp.of(_stat(path)) != Stamp.of(before):
-        raise AudioError("changed while it was read", path, "it is read again once it is still")
+    _require_unchanged(path, before)
     return Probe(
         fingerprint=scanned.fingerprint,
+        head=scanned.head,
+        volume=before.st_dev,
         duration_s=scanned.duration_s,
         stamp=Stamp.of(before),
         links=before.st_nlink,
@@ -149,6 +175,11 @@ def _require_same(backbone: str, model: "Manifest") -> None:
     if model.backbone is not None and model.backbone != backbone_source(Path(backbone)):
         what = f"model {model.version} was trained with another backbone"
         raise ModelError(what, backbone, "run: python -m core.learning.backbone")
+
+
+def _require_unchanged(path: str, before: os.stat_result) -> None:
+    if Stamp.of(_stat(path)) != Stamp.of(before):
+        raise AudioError("changed while it was read", path, "it is read again once it is still")
 
 
 def _stat(path: str) -> os.stat_result:

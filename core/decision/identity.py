@@ -1,8 +1,9 @@
 """Who is this file? The same as before, a track that moved, a copy, or new music.
 
 Pure: what a settled file says and what the record knows in, the file's new row and the
-meaning of the change out. The same audio at another path is known by its fingerprint;
-other audio at the same path is a new track, whatever its tag says.
+meaning of the change out. The same audio at another path is known by its fingerprint, or by
+how it begins where it was never read whole; other audio at the same path is a new track,
+whatever its tag says.
 """
 
 from dataclasses import dataclass, replace
@@ -14,16 +15,17 @@ from core.stamp import Stamp
 from core.tags import TagReading
 from core.taxonomy import fold_all, meaningful
 
-__all__ = ["Known", "Met", "Reading", "meet"]
+__all__ = ["Known", "Met", "Reading", "is_same_track", "meet"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a probe found in a settled file."""
+    """What a probe, or a glance, found in a settled file."""
 
     path: str
-    fingerprint: str
-    duration_s: float
+    fingerprint: str | None  # None where it was only glanced at
+    head: str
+    volume: int
     stamp: Stamp
     tag: TagReading
 
@@ -65,12 +67,22 @@ def meet(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> Met:
 
     *empty_values* count as no genre in a file as first seen only.
     """
-    if known.at_path is not None and known.at_path.fingerprint == reading.fingerprint:
+    if known.at_path is not None and is_same_track(known.at_path, reading):
         return _known_file(reading, known.at_path, known)
     if known.moved_from is not None:
         moved = _known_file(reading, known.moved_from, known)
         return replace(moved, moved_from=known.moved_from.path)
     return _new_file(reading, known, empty_values)
+
+
+def is_same_track(row: FileRow, reading: Reading) -> bool:
+    """Say whether what the record knows as *row* is what was read.
+
+    A file that was never read whole is known by how its audio begins.
+    """
+    if row.fingerprint is not None and reading.fingerprint is not None:
+        return row.fingerprint == reading.fingerprint
+    return row.head == reading.head
 
 
 def _known_file(reading: Reading, last: FileRow, known: Known) -> Met:
@@ -125,7 +137,7 @@ def _is_ours(genres: tuple[str, ...], known: Known) -> bool:
 
 
 def _lay_there_unread(row: FileRow | None) -> bool:
-    return row is not None and row.fingerprint is None and row.existing
+    return row is not None and not row.was_read and row.existing
 
 
 def _with_reading(row: FileRow, reading: Reading, origin: Origin) -> FileRow:
@@ -134,7 +146,9 @@ def _with_reading(row: FileRow, reading: Reading, origin: Origin) -> FileRow:
         row,
         path=reading.path,
         stamp=reading.stamp,
-        fingerprint=reading.fingerprint,
+        fingerprint=reading.fingerprint or row.fingerprint,
+        head=reading.head,
+        volume=reading.volume,
         genres=tag.genres,
         origin=origin.value,
         other=tag.other,

@@ -2,10 +2,13 @@
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 __all__ = ["as_list", "as_time", "list_json", "path_bytes", "path_text", "time_text"]
+
+PATHS = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())  # as os.fsdecode has it
 
 
 def path_bytes(path: str) -> bytes:
@@ -14,8 +17,8 @@ def path_bytes(path: str) -> bytes:
 
 
 def path_text(path: bytes) -> str:
-    """Undo path_bytes."""
-    return os.fsdecode(path)
+    """Undo path_bytes; quick, for a rescan asks it of all that is known."""
+    return path.decode(*PATHS)
 
 
 def list_json(values: Sequence[str]) -> str:

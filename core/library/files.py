@@ -12,15 +12,21 @@ from core.library.codec import as_list, list_json, path_bytes, path_text, time_t
 from core.stamp import Stamp
 
 __all__ = [
+    "AT_REST",
+    "UNFINISHED",
+    "UNREAD",
     "FileRow",
     "Folder",
+    "Noted",
     "add_existing",
     "count_states",
+    "count_unread",
     "file_at",
     "files_gone_or_here",
     "files_in_dir",
     "files_in_state",
     "files_of_track",
+    "files_with_head",
     "finish_baseline",
     "folder",
     "forget_file",
@@ -32,6 +38,7 @@ __all__ = [
     "save_file",
     "set_stamp",
     "set_state",
+    "unread_in",
     "unsure_of_artist",
     "watch_folder",
     "watched_folders",
@@ -42,6 +49,12 @@ COLUMNS = (
     "album_artist, album, title, composer, compilation, state, reason, existing, hands_off, "
     "first_seen_at, changed_at, gone_at, volume, head, tries, retry_at"
 )
+
+# what a walk compares, kept as plain numbers since it is asked of 100,000 files:
+# size, mtime_ns, ctime_ns, inode, and one of the three words below
+Noted = tuple[int, int, int, int, int]
+AT_REST, UNFINISHED, UNREAD = 0, 1, 2
+UNREAD_ROW = "state = 'pending' and existing and fingerprint is null and head is null"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +81,19 @@ class FileRow:
     changed_at: str = ""
     gone_at: str | None = None
     volume: int | None = None  # the device it lies on
-    head: str | None = None  # hash of its first MiB
+    head: str | None = None  # hash of the first MiB of its audio, blind to tags
     tries: int = 0  # how often it failed by what may pass
     retry_at: str | None = None  # when it is tried again
+
+    @property
+    def was_read(self) -> bool:
+        """Say whether it is known who the file is."""
+        return self.fingerprint is not None or self.head is not None
+
+    @property
+    def is_unread(self) -> bool:
+        """Say whether it lay there when its folder was first watched and waits to be read."""
+        return self.existing and self.state == "pending" and not self.was_read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,17 +158,37 @@ def files_gone_or_here(db: Database, under: str) -> list[FileRow]:
     )
 
 
-def files_in_dir(db: Database, directory: str) -> dict[str, tuple[Stamp, str]]:
-    """Return path → (stamp, state) of the files in *directory* that are still there."""
+def files_in_dir(db: Database, directory: str) -> dict[str, Noted]:
+    """Return by path what is noted of the files in *directory* that are still there."""
     rows = db.execute(
-        "select path, size, mtime_ns, ctime_ns, inode, state "
+        f"select path, size, mtime_ns, ctime_ns, inode, "
+        f"case when state != 'pending' then {AT_REST} when {UNREAD_ROW} then {UNREAD} "
+        f"else {UNFINISHED} end "
         "from files where dir = ? and gone_at is null",
         [path_bytes(directory)],
     )
-    return {
-        path_text(path): (Stamp(size=size, mtime_ns=mtime, ctime_ns=ctime, inode=inode), state)
-        for path, size, mtime, ctime, inode, state in rows
-    }
+    return {path_text(row[0]): row[1:] for row in rows}
+
+
+def unread_in(db: Database, folder: str, limit: int) -> list[str]:
+    """Return files below *folder* that lay there when it was first watched and wait to be read."""
+    rows = db.execute(
+        f"select path from files where {UNREAD_ROW} and path >= ? and path < ? "
+        "and gone_at is null order by path limit ?",
+        [*_below(folder), limit],
+    )
+    return [path_text(row[0]) for row in rows]
+
+
+def count_unread(db: Database) -> int:
+    """Return how many files wait to be read that lay there when their folder was first watched."""
+    found = db.execute(f"select count(*) from files where {UNREAD_ROW} and gone_at is null")
+    return int(found.fetchone()[0])
+
+
+def files_with_head(db: Database, head: str) -> list[FileRow]:
+    """Return every file known to begin like this one, the ones still there first."""
+    return _files(db, "where head = ? order by gone_at is not null, gone_at desc, path", [head])
 
 
 def known_dirs(db: Database, root: str) -> list[str]:
@@ -246,11 +289,21 @@ def watch_folder(db: Database, path: str, now: datetime) -> None:
     )
 
 
-def add_existing(db: Database, found: Sequence[tuple[str, Stamp]], now: datetime) -> None:
+def add_existing(db: Database, found: Iterable[tuple[str, Stamp]], now: datetime) -> None:
     """Record files that lay in a folder when it was first watched: read, never written unasked."""
-    for path, stamp in found:
-        if file_at(db, path) is None:
-            save_file(db, FileRow(path=path, stamp=stamp, state="pending", existing=True), now)
+    moment = time_text(now)
+    db.conn.executemany(
+        """
+        insert into files
+            (path, dir, size, mtime_ns, ctime_ns, inode, state, existing, first_seen_at, changed_at)
+        values (?, ?, ?, ?, ?, ?, 'pending', 1, ?, ?)
+        on conflict (path) do nothing
+        """,
+        (
+            (path_bytes(path), _dir(path), s.size, s.mtime_ns, s.ctime_ns, s.inode, moment, moment)
+            for path, s in found
+        ),
+    )
 
 
 def finish_baseline(db: Database, path: str, now: datetime) -> None:

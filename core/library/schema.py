@@ -280,11 +280,14 @@ SAFETY = (
     # the original may still lie under the scratch name
     "alter table tag_writes add column kept integer not null default 0",
     "alter table files add column volume integer",  # the device it lies on
-    "alter table files add column head text",  # hash of its first MiB: the cheap identity
+    "alter table files add column head text",  # hash of the first MiB of its audio, blind to tags
     "alter table files add column tries integer not null default 0",  # failed in passing so often
     "alter table files add column retry_at text",  # when a failed file is tried again
     "create index tag_writes_by_undo on tag_writes (undo_size)",
     "create index tag_writes_by_kept on tag_writes (kept)",
     "create index files_by_retry on files (retry_at)",
-    "create index files_by_head on files (size, head)",
+    "create index files_by_head on files (head)",
+    # the backlog, however large the library: what is to be read next, how much is left
+    "create index files_unread on files (path, gone_at) "
+    "where state = 'pending' and existing and fingerprint is null and head is null",
 )

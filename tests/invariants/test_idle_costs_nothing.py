@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.analysis import Hearing, Probe
+from core.analysis import Glance, Hearing, Probe
 from core.stamp import Stamp
 from core.tags import TagReading, WriteResult
 
@@ -40,7 +40,8 @@ print(json.dumps({{"loaded": sorted(sys.modules), **found}}))
 """
 STAMP = Stamp(size=1, mtime_ns=2, ctime_ns=3, inode=4)
 TAG = TagReading(format="mp3", genres=("Rock",))
-PROBE = Probe(fingerprint="f", duration_s=1.0, stamp=STAMP, links=1, tag=TAG)
+PROBE = Probe(fingerprint="f", head="h", volume=1, duration_s=1.0, stamp=STAMP, links=1, tag=TAG)
+GLANCE = Glance(head="h", volume=1, stamp=STAMP, tag=TAG)
 WRITTEN = WriteResult(old=(), new=("Rock",), before=STAMP, after=STAMP)
 HEARING = Hearing(
     fingerprint="f",
@@ -72,7 +73,7 @@ def heavy(modules: object) -> set[str]:
 
 def test_the_resident_imports_nothing_heavy() -> None:
     """Not by itself and not by what the workers hand back."""
-    handed_back = [pickle.dumps(value) for value in (PROBE, HEARING, WRITTEN)]
+    handed_back = [pickle.dumps(value) for value in (GLANCE, PROBE, HEARING, WRITTEN)]
 
     assert heavy(loaded(RESIDENT, handed_back)["loaded"]) == set()
 

@@ -1,12 +1,14 @@
 """The fingerprint is blind to tags: before the audio, behind it, however many."""
 
 import struct
+import wave
 
+import numpy as np
 import pytest
 from mutagen.apev2 import APEv2
 from mutagen.id3 import APIC, ID3
 
-from core.analysis.decode import scan
+from core.analysis.decode import head, scan
 from core.analysis.trailer import audio_end, has_xing
 from tests.audio import FORMATS_UNDER_TEST, make_audio, retag, suffix
 
@@ -48,6 +50,24 @@ def test_fingerprint_survives_a_retag(tmp_path, fmt):
     retag(path, genre=["Jazz", "Blues"], artist="Someone", title="x" * 5000)
 
     assert scan(str(path)) == before
+    assert head(str(path)) == before.head
+
+
+def test_the_head_is_of_the_first_mebibyte_and_of_the_length(tmp_path):
+    """What comes later is not read; a longer edit that begins alike is told apart."""
+    start = np.random.default_rng(0).integers(-9000, 9000, 1_200_000 // 2, np.int16).tobytes()
+    paths = [tmp_path / name for name in ("a.wav", "b.wav", "longer.wav")]
+    for path, rest in zip(
+        paths, (bytes(80_000), bytes(79_998) + b"xx", bytes(90_000)), strict=True
+    ):
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+            file.writeframes(start + rest)
+    one, other, longer = (scan(str(path)) for path in paths)
+
+    assert one.fingerprint != other.fingerprint
+    assert one.head == other.head == head(str(paths[0]))
+    assert longer.head != one.head
 
 
 def test_fingerprint_survives_a_picture(tmp_path):

@@ -14,7 +14,12 @@ EMPTY = ("Unknown",)
 
 def reading(found: TagReading, path: str = "/m/a.mp3", fingerprint: str = "f1") -> Reading:
     return Reading(
-        path=path, fingerprint=fingerprint, duration_s=6.0, stamp=stamp(mtime_ns=900), tag=found
+        path=path,
+        fingerprint=fingerprint,
+        head=fingerprint,
+        volume=1,
+        stamp=stamp(mtime_ns=900),
+        tag=found,
     )
 
 
