@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import kills
 from tests.audio import STYLES, genres_in, make_audio
 from tests.conftest import House
 
@@ -48,6 +49,16 @@ def test_killed_amid_many_files_each_is_tagged_once(house: House) -> None:
     assert [p.name for p in house.music.iterdir() if p.name.startswith(".")] == []
     assert house.feedback() == []
     assert house.status()["pending"] == 0
+
+
+def test_killed_at_random_instants_nothing_is_lost_or_doubled() -> None:
+    """The short form of `python -m benchmarks kills`, where every promise is looked after."""
+    figures = kills.main(["--kills", "6"])
+
+    assert figures["examples"] == []
+    assert figures["passed"]
+    assert figures["kills"] == 6
+    assert figures["files_at_the_end"] > 0
 
 
 def tagged(house: House) -> int:
