@@ -1,7 +1,7 @@
 """Kill the running daemon at random instants while files arrive, move and are retagged.
 
 `python -m benchmarks kills [--kills 1000]`: several houses in turn. Each death is a SIGKILL,
-of the daemon alone (its worker notices) or of the whole group at once, at a random instant
+of the daemon alone (its worker notices) or of both at once, at a random instant
 after the start or within a write that the record shows to be open. In the end the daemon
 runs until it rests, and every file, the record and the folder are looked at.
 """
@@ -130,10 +130,12 @@ class Killer:
         code = self.process.poll()
         if code is not None:
             raise RuntimeError(f"the daemon ended with {code}: {self.said.read_text()[-2000:]}")
+        doomed = [self.process.pid]  # its worker notices by itself, while the next life begins
         if self.rng.random() < 0.5:
-            self.process.kill()  # its worker notices by itself, while the next life begins
-        else:
-            _kill_group(self.process)
+            doomed += _workers(self.process.pid)
+        for pid in doomed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self._tell("killed")
         self.deaths.kills += 1
@@ -292,6 +294,22 @@ def _with_bytecode(environment: dict[str, str], root: Path) -> dict[str, str]:
     """Let what was compiled in one life be there in the next, as where it is installed."""
     kept = {k: v for k, v in environment.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return kept | {"PYTHONPYCACHEPREFIX": str(root / "bytecode")}
+
+
+def _workers(daemon: int) -> list[int]:
+    """Return the daemon's workers, as far as /proc tells; without it they notice by themselves."""
+    found = []
+    for task in Path(f"/proc/{daemon}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(pid) for pid in task.read_text("ascii").split()]
+    return [pid for pid in found if not _cleans_up(pid)]
+
+
+def _cleans_up(pid: int) -> bool:
+    """Say whether it is Python's own process that unlinks what its dead have left."""
+    with suppress(OSError):
+        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return True
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:

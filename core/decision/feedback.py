@@ -41,7 +41,7 @@ class LastKnown:
     origin: Origin
     other: str  # digest of the other tags
     before_us: tuple[str, ...] | None = None  # what stood there before our write
-    our_mtime_ns: int | None = None  # when we wrote: the file's mtime then, or the clock's time
+    mtime_ns: int | None = None  # the file's; or when we wrote by the clock, if that is later
     was_away: bool = False  # the file vanished in between, or came from elsewhere
 
 
@@ -98,7 +98,7 @@ def _is_reversion(last: LastKnown, seen: Seen) -> bool:
         return False
     if fold_all(seen.genres) != fold_all(last.before_us):
         return False
-    older = last.our_mtime_ns is not None and seen.mtime_ns < last.our_mtime_ns
+    older = last.mtime_ns is not None and seen.mtime_ns < last.mtime_ns
     return older or last.was_away or seen.other != last.other
 
 

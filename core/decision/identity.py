@@ -92,9 +92,10 @@ def _known_file(reading: Reading, last: FileRow, known: Known) -> Met:
 
 
 def _meaning(reading: Reading, last: FileRow, known: Known) -> Meaning:
-    older = known.acted_ns is None or reading.stamp.mtime_ns < known.acted_ns
-    if last.origin == Origin.NONE and older and _is_ours(reading.tag.genres, known):
-        return Meaning(origin=Origin.OURS)  # a backup made after our write was put back
+    newest = max(last.stamp.mtime_ns, known.acted_ns or 0)
+    is_backup = reading.stamp.mtime_ns < newest and _is_ours(reading.tag.genres, known)
+    if is_backup and fold_all(reading.tag.genres) != fold_all(last.genres):
+        return Meaning(origin=Origin.OURS)  # made after our write and put back: no one's word
     write = known.last_write
     return interpret(
         LastKnown(
@@ -102,7 +103,7 @@ def _meaning(reading: Reading, last: FileRow, known: Known) -> Meaning:
             origin=Origin(last.origin),
             other=last.other,
             before_us=write.old if write else None,
-            our_mtime_ns=known.acted_ns,
+            mtime_ns=newest,
             was_away=last.gone_at is not None or last.path != reading.path,
         ),
         Seen(genres=reading.tag.genres, other=reading.tag.other, mtime_ns=reading.stamp.mtime_ns),

@@ -127,6 +127,32 @@ def test_a_restored_backup_is_a_reversion_where_we_keep_the_mtime(tmp_path: Path
     house.close()
 
 
+def test_a_backup_of_what_we_wrote_is_no_ones_word(house: PaperHouse, tagged: Path) -> None:
+    """Put back over a person's word, it is ours again; they never said it."""
+    shutil.copy2(tagged, house.root / "later")
+    paper(tagged, "A", ("Zydeco",), "one")
+    house.settle()
+    shutil.copy2(house.root / "later", tagged)
+    house.settle()
+
+    assert house.kinds() == ["correction"]
+    assert house.row(tagged).origin == "ours"
+
+
+def test_a_word_that_agrees_with_us_is_a_word(house: PaperHouse, tagged: Path) -> None:
+    """A copy without a genre that a person gives the one which we wrote elsewhere."""
+    paper(tagged, "A", (), "one")
+    house.settle()
+    copy = house.music / "copy.mp3"
+    shutil.copyfile(tagged, copy)
+    house.settle()
+    paper(copy, "A", (guess("A"),), "one")
+    house.settle()
+
+    assert house.kinds() == ["rejection", "label"]
+    assert house.row(copy).origin == "person"
+
+
 def test_a_players_database_is_a_reversion(house: PaperHouse, tagged: Path) -> None:
     """It writes all fields as it knew them, with a new time."""
     paper(tagged, "A", (), "One (feat. Two)")

@@ -4,7 +4,7 @@ import pytest
 
 from core.decision.feedback import Kind, LastKnown, Origin, Seen, interpret, kind_of_word
 
-OURS = LastKnown(genres=("Rock",), origin=Origin.OURS, other="x", before_us=(), our_mtime_ns=1000)
+OURS = LastKnown(genres=("Rock",), origin=Origin.OURS, other="x", before_us=(), mtime_ns=1000)
 THEIRS = LastKnown(genres=("Rock",), origin=Origin.PERSON, other="x")
 ARRIVED = LastKnown(genres=("Rock",), origin=Origin.ARRIVED, other="x")
 NONE = LastKnown(genres=(), origin=Origin.NONE, other="x")
@@ -71,7 +71,7 @@ def test_back_to_what_stood_before_us_is_a_reversion(now: Seen) -> None:
 def test_back_to_the_old_value_by_a_fresh_edit_is_a_correction() -> None:
     """Only the genre changed and the file is newer: a person did it."""
     last = LastKnown(
-        genres=("Rock",), origin=Origin.OURS, other="x", before_us=("Jazz",), our_mtime_ns=1000
+        genres=("Rock",), origin=Origin.OURS, other="x", before_us=("Jazz",), mtime_ns=1000
     )
 
     assert interpret(last, seen("Jazz")).kind is Kind.CORRECTION
