@@ -1,0 +1,49 @@
+"""Try thousands of sequences of what happens to music, and compare the record with a book.
+
+`python -m benchmarks machine [--sequences 2000]`: the long form of the machine in
+tests/invariants/test_record_is_exact.py, on real files with real probes and tag writes; what
+is listened to is a puppet there.
+"""
+
+import argparse
+import logging
+import time
+import traceback
+from typing import Any
+
+import structlog
+from hypothesis.stateful import run_state_machine_as_test
+
+from benchmarks.timing import machine
+from tests.invariants.test_record_is_exact import Machine, how
+
+__all__ = ["main"]
+
+
+def main(argv: list[str]) -> dict[str, Any]:
+    """Return how much was tried, and the first sequence that went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks machine")
+    parser.add_argument("--sequences", type=int, default=2000)
+    options = parser.parse_args(argv)
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet)
+    Machine.tally.clear()
+    started = time.monotonic()
+    wrong = _first_fault(options.sequences)
+    return {
+        "sequences": Machine.tally["sequences"],
+        "acts": Machine.tally["acts"],
+        "deaths": Machine.tally["deaths"],
+        "wrong": wrong,
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "machine": machine(),
+        "passed": not wrong and Machine.tally["sequences"] >= options.sequences,
+    }
+
+
+def _first_fault(sequences: int) -> str:
+    try:
+        run_state_machine_as_test(Machine, settings=how(sequences))
+    except AssertionError:
+        return traceback.format_exc(limit=-3)
+    return ""
