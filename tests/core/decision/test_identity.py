@@ -135,8 +135,8 @@ def test_what_lay_there_before_stays_existing_until_read() -> None:
 
 def test_our_genre_put_back_after_an_undo_is_no_label() -> None:
     """Whoever restored the file said nothing; it stays hands-off."""
-    undone = file_row(state="left", hands_off=True, stamp=stamp(mtime_ns=9))
-    known = Known(at_path=undone, our_genres=(("Rock",),))
+    undone = file_row(state="left", hands_off=True)
+    known = Known(at_path=undone, our_genres=(("Rock",),), acted_ns=1000)
 
     met = meet(reading(tag("Rock")), known, EMPTY)
 
