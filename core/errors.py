@@ -12,6 +12,7 @@
     ├── ModelError           a model folder is damaged or does not fit
     ├── TrainingError        training cannot start or did not work out
     ├── LibraryError         the record cannot be opened or is busy
+    │   └── FolderHeld       another process watches the folder, with a record of its own
     ├── WorkerError          a worker died or took too long
     └── ServiceError         launchd or systemd refused
 
@@ -23,6 +24,7 @@ since workers hand them to the daemon.
 __all__ = [
     "AudioError",
     "ConfigError",
+    "FolderHeld",
     "GenrewatchError",
     "LibraryError",
     "ModelError",
@@ -102,6 +104,10 @@ class TrainingError(GenrewatchError):
 
 class LibraryError(GenrewatchError):
     """The record cannot be opened, is busy, or is from a newer version."""
+
+
+class FolderHeld(LibraryError):
+    """Another process watches the folder, with a record of its own."""
 
 
 class WorkerError(GenrewatchError):

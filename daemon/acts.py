@@ -5,7 +5,7 @@ the journal's one open row a file keep them apart. What is asked here is a perso
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -76,11 +76,13 @@ class Desk:
         workers: Workers,
         *,
         writer: Writer,
+        guard: Callable[[str], None] = lambda path: None,
     ) -> None:
         self._db = db
         self._config = config
         self._workers = workers
         self._writer = writer
+        self._guard = guard
         self._judge = Judge(db, models, config.policy)
 
     # listening ---------------------------------------------------------------------------
@@ -239,6 +241,8 @@ class Desk:
 
         A retag that nobody has noticed yet is feedback, here as in the daemon.
         """
+        if now is not None:
+            self._guard(path)
         if writes.open_write_at(self._db, path):
             self._recover(now)
         if writes.open_write_at(self._db, path):

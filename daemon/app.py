@@ -95,7 +95,9 @@ class App:
         """Yield a desk with one worker, which ends with it."""
         from daemon import processes
         from daemon.acts import Desk
+        from daemon.holds import check_free
         from daemon.processes import Workers
+        from daemon.status import watched_now
 
         processes.one_thread_each(os.environ)
         options = self.config.workers
@@ -106,7 +108,14 @@ class App:
             nice=0,
             memory_mb=options.max_memory_mb,
         ) as workers:
-            yield Desk(self.db, self.models, self.config, workers, writer=processes.this_process())
+            yield Desk(
+                self.db,
+                self.models,
+                self.config,
+                workers,
+                writer=processes.this_process(),
+                guard=lambda path: check_free(path, watched_now(self.db, self.state)),
+            )
         self.witness.settle(self.db)
 
     def with_folders(self, folders: tuple[str, ...]) -> Config:

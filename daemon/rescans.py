@@ -50,6 +50,10 @@ class Rescans:
         wait = max(pause, self._quiet_s) if quiet else pause
         self._folders[path] = _Folder(due=now + pause, at_last=now + wait)
 
+    def arrived(self, path: str, now: float) -> None:
+        """Note that the folder came back: it is due at once."""
+        self._folders[path] = _Folder(due=now, at_last=now)
+
     def all_due(self, moment: float) -> None:
         """Let every folder be due at *moment*, at the latest."""
         for folder in self._folders.values():

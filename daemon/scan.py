@@ -6,7 +6,7 @@ a lost mount, never "all deleted".
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from core.library.files import AT_REST, UNREAD, FileRow, Noted
 from core.library.schema import writing
 from core.stamp import Stamp
 from daemon.config import Watch
+from daemon.folders import unmounted
 from daemon.watch import Directory, Entry, Rules, Skipped, entry_of, look, walk
 
 __all__ = ["Found", "Gone", "Scan", "is_on_lost_mount", "rules_of"]
@@ -59,6 +60,7 @@ class Scan:
         self._rules = rules
         self._now = now
         self._skipped: dict[str, Skipped] = {}  # by folder, as of its last walk
+        self.refused: Container[str] = ()  # folders that another process watches
 
     def begin(self) -> None:
         """Make the folders that were never watched and are absent; record that all are watched.
@@ -68,6 +70,8 @@ class Scan:
         """
         for folder in self.folders:
             if files.folder(self._db, folder) is None:
+                if unmounted(folder):  # made now, it would be hidden below its volume
+                    continue
                 os.makedirs(folder, exist_ok=True)  # noqa: PTH103  odd bytes survive
             files.watch_folder(self._db, folder, self._now())
 
@@ -85,7 +89,7 @@ class Scan:
     def at(self, path: str) -> Iterator[Found | Gone]:
         """Yield what differs from the record at *path*, if it concerns us."""
         folder = self.folder_of(path)
-        if folder is None or not self._may_enter(path, folder):
+        if folder is None or folder in self.refused or not self._may_enter(path, folder):
             return
         entry = look(path)
         if entry is None:
@@ -114,6 +118,8 @@ class Scan:
         return is_on_lost_mount(self._db, self.folders, path)
 
     def _folder(self, folder: str, skipped: Skipped) -> Iterator[Found | Gone]:
+        if folder in self.refused:
+            return
         if not _is_present(self._db, folder):
             log.warning("folder absent or emptied; taken for unmounted", folder=folder)
             return
@@ -201,6 +207,8 @@ def _folder_of(folders: Iterable[str], path: str) -> str | None:
 
 
 def _is_present(db: Database, folder: str) -> bool:
+    if unmounted(folder):
+        return False
     try:
         with os.scandir(folder) as entries:
             if next(entries, None) is not None:

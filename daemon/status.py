@@ -17,7 +17,7 @@ from daemon.config import Config, expand
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
 
-__all__ = ["Judged", "Status", "collect", "status_json"]
+__all__ = ["Judged", "Status", "collect", "status_json", "watched_now"]
 
 RECENT = 10
 GUESSES = 3
@@ -91,6 +91,13 @@ def collect(
         next_training=next_night(config.training, now) if config.training.nightly else None,
         trouble=_trouble(db, fault, model_trouble, backbone_trouble(config.model)),
     )
+
+
+def watched_now(db: Database, state: State) -> tuple[str, ...]:
+    """Return the folders that the daemon of this record watches; none where none runs."""
+    if not is_locked(state.daemon_lock):
+        return ()
+    return tuple((runs.get_setting(db, "daemon") or {}).get("folders", ()))
 
 
 def status_json(status: Status) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import structlog
 from sqlite_utils import Database
 
 from core import registry
-from core.errors import LibraryError, ModelError
+from core.errors import FolderHeld, LibraryError, ModelError
 from core.library import feedback_log, runs
 from core.library.faults import RESTORE, Fault, told
 from core.stamp import Stamp
@@ -22,6 +22,7 @@ from core.tags.journal import Writer
 from daemon import meeting, processes
 from daemon.backlog import Backlog
 from daemon.config import Config, expand
+from daemon.folders import Folders
 from daemon.jobs import Jobs
 from daemon.judge import Judge
 from daemon.processes import Workers
@@ -69,7 +70,6 @@ class Supervisor:
         self._clock = clock
         self._workers = workers
         self._writer = writer
-        self._make_watcher = watcher
         self._retrain = retrain
         self._settle_witness = settle_witness
         self._clock_set_back = clock_set_back
@@ -80,6 +80,9 @@ class Supervisor:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         folders = [expand(folder) for folder in config.watch.folders]
         self._scan = Scan(db, folders, rules_of(config.watch), clock.now)
+        self._watcher = watcher(self.hint)
+        self._folders = Folders(db, folders, self._watcher)
+        self._scan.refused = self._folders.refused
         self._jobs = Jobs(workers, clock.monotonic, self._inbox.put)
         judge = Judge(db, models, config.policy)
         self._steps = Steps(
@@ -98,7 +101,7 @@ class Supervisor:
         self._rescans = Rescans(
             folders, config.watch.rescan_minutes * 60, config.watch.quiet_hours * 3600
         )
-        self._blind: set[str] = set()  # folders that give no events
+        self._look_due = 0.0
         self._data_version = -1
         self._paused = False
         self._stopping = False
@@ -131,15 +134,17 @@ class Supervisor:
 
     def run(self) -> None:
         """Watch, until stopped."""
-        watcher = self._make_watcher(self.hint)
         try:
             while not self._begun and not self._stopping:
-                self._guarded(lambda: self._begin(watcher))
+                self._guarded(self._begin)
+                if not self._begun:
+                    self._guarded(lambda: self._take_messages(AFTER_FAULT_S))
             while not self._stopping:
                 self._guarded(self._once)
         finally:
-            watcher.stop()
+            self._watcher.stop()
             self._finish()
+            self._folders.close()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """Let no fault end the daemon: what was under way is forgotten and looked at anew.
@@ -164,22 +169,20 @@ class Supervisor:
         """Say once why nothing can be recorded (full, busy, read-only), and go on later.
 
         Nothing is lost: what could not be recorded is found by the next rescan. A damaged
-        record gets no better; then the daemon ends.
+        record gets no better, nor does a folder that another watches; then the daemon ends.
         """
-        if error.remedy == RESTORE:
+        if error.remedy == RESTORE or isinstance(error, FolderHeld):
             raise error
         if str(error) != self._told_fault:
             log.error("the record is out of reach; tried again", reason=str(error))
         self._told_fault = str(error)
         self._steps.forget()
         self._rescans.all_due(self._clock.monotonic() + AFTER_FAULT_S)
-        if not self._begun:
-            self._take_messages(AFTER_FAULT_S)
 
-    def _begin(self, watcher: Watcher) -> None:
+    def _begin(self) -> None:
         self._scan.begin()
+        self._folders.begin()
         self._recover()
-        self._watch(watcher)
         self._begun = True
 
     def _once(self) -> None:
@@ -222,6 +225,7 @@ class Supervisor:
         if version != self._data_version:
             self._data_version = version
             self._paused = bool(runs.get_setting(self._db, "paused"))
+        self._look_at_folders()
         words = feedback_log.last_feedback_id(self._db)
         if words != self._words:
             self._settle_witness()
@@ -238,19 +242,19 @@ class Supervisor:
             except ModelError as error:  # status finds the same and tells it
                 log.info("no model to score with", reason=error.reason)
 
+    def _look_at_folders(self) -> None:
+        """Look at once into a folder that came back; asked at most once a tick."""
+        now = self._clock.monotonic()
+        if not self._begun or now < self._look_due:
+            return
+        self._look_due = now + TICK_S
+        for folder in self._folders.look(paused=self._paused):
+            self._scan.begin()
+            self._rescans.arrived(folder, now)
+
     def _wall_lead(self) -> float:
         """Return how far the time of day is before the time that only grows."""
         return self._clock.now().timestamp() - self._clock.monotonic()
-
-    def _watch(self, watcher: Watcher) -> None:
-        blind = []
-        for folder in self._scan.folders:
-            try:
-                watcher.add(folder)
-            except OSError as error:
-                self._blind.add(folder)
-                blind.append(f"{folder} gives no events ({error}); rescans only, see doctor")
-        runs.set_setting(self._db, "watch_trouble", blind)
 
     def _rescan(self, *folders: str) -> None:
         """Look at these folders anew, at all where none is named."""
@@ -264,7 +268,7 @@ class Supervisor:
                 started,
                 self._clock.monotonic(),
                 volume_of(folder),
-                tells=folder not in self._blind,
+                tells=folder not in self._folders.blind,
             )
         self._backlog.wake()
 

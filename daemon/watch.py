@@ -27,6 +27,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from core.stamp import Stamp
 
@@ -196,19 +197,23 @@ class Watcher:
 
     def __init__(self, hint: Callable[[str], None]) -> None:
         self._handler = _Handler(hint)
-        self._observer = Observer()
-        self._started = False
+        self._observer: BaseObserver | None = None  # has a thread from the start
+        self._watches: dict[str, ObservedWatch] = {}
 
     def add(self, folder: str) -> None:
-        """Watch *folder* and all below it; raises OSError where the system refuses."""
-        if not self._started:
+        """Watch *folder* and all below it, anew if it was; raises OSError where refused."""
+        if self._observer is None:
+            self._observer = Observer()
             self._observer.start()
-            self._started = True
-        self._observer.schedule(self._handler, folder, recursive=True, event_filter=_events())
+        if folder in self._watches:  # of what lay there before: it gives no events any more
+            self._observer.unschedule(self._watches.pop(folder))
+        self._watches[folder] = self._observer.schedule(
+            self._handler, folder, recursive=True, event_filter=_events()
+        )
 
     def stop(self) -> None:
         """End the threads."""
-        if self._started:
+        if self._observer is not None:
             self._observer.stop()
             self._observer.join()
 

@@ -71,12 +71,11 @@ def test_a_busy_record_is_said_in_one_sentence(
 
 
 def test_a_full_disk_costs_the_daemon_nothing(
-    disk: SmallDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    disk: SmallDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was dropped meanwhile is tagged once there is room, each file once."""
     house = PaperHouse(disk.root)
     house.live()
-    house.daemon._begun = True
     paths = [house.music / f"{number}.mp3" for number in range(20)]
     for path in paths:
         paper(path, path.stem)
