@@ -155,10 +155,15 @@ class House:
         self.process = None
         until(lambda: not _group_lives(group), within=MEMORY_GONE_S)
 
-    def close(self) -> None:
-        """End whatever still runs, and show what it said if it died."""
+    def close_record(self) -> None:
+        """Let go of the record, before another takes its place."""
         if self._db is not None:
             self._db.close()
+            self._db = None
+
+    def close(self) -> None:
+        """End whatever still runs, and show what it said if it died."""
+        self.close_record()
         if self.process is not None:
             died = self.process.poll()
             with contextlib.suppress(ProcessLookupError):

@@ -1,0 +1,82 @@
+"""The real daemon when its folder, its record or its time is taken away and given back."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.audio import genres_in
+from tests.conftest import House
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def rival(house: House, tmp_path: Path) -> House:
+    """Another state directory that is to watch the same folder; never started by itself."""
+    root = tmp_path / "rival"
+    root.mkdir()
+    made = House(root, house.state / "models")
+    made.configure(watch__folders=[str(house.music)])
+    return made
+
+
+def test_a_folder_taken_away_and_put_back_gives_events_again(house: House) -> None:
+    """Without a restart, and long before the next rescan; nothing counts as gone or new."""
+    house.start()
+    first = house.tagged("a.mp3", style="folk")
+    away = house.root / "away"
+    house.music.rename(away)
+    house.wait_until(lambda: "is not there" in "".join(house.status()["trouble"]))
+    shutil.copyfile(first.parent.parent / "source-a.mp3", away / "b.flac.part")
+    away.rename(house.music)
+    house.wait_until(lambda: not house.status()["trouble"])
+
+    second = house.tagged("c.mp3", style="metal")
+
+    assert genres_in(second) == ["metal"]
+    assert [len(house.writes(path)) for path in (first, second)] == [1, 1]
+    assert house.feedback() == []
+
+
+def test_a_second_record_is_kept_off_a_watched_folder(house: House, rival: House) -> None:
+    """Neither its daemon nor its commands touch what the first daemon watches."""
+    house.start()
+    path = house.tagged("a.mp3", style="folk")
+
+    refused = rival.cli("run")
+    told = rival.cli("tag", "--genre", "Jazz", path)
+    own = house.cli("tag", "--genre", "Jazz", path)
+
+    assert refused.returncode == 1
+    assert f"{house.music}: another genrewatch" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert told.returncode == 1
+    assert "record of its own" in told.stderr
+    assert own.returncode == 0, own.stderr
+    assert genres_in(path) == ["Jazz"]
+    house.kill()
+    assert rival.cli("tag", "--genre", "Folk", path).returncode == 0
+    rival.close()
+
+
+def test_a_daemon_that_slept_misses_nothing(house: House) -> None:
+    """Stopped as a suspended laptop is, while files arrive and one is retagged."""
+    house.start()
+    known = house.tagged("a.mp3", style="folk")
+    assert house.process is not None
+    os.kill(house.process.pid, signal.SIGSTOP)
+    dropped = [house.drop(f"{number}.mp3", seed=number) for number in range(3)]
+    retagged = house.cli("tag", "--genre", "Jazz", known)
+    time.sleep(3)  # asleep for longer than a tick
+    os.kill(house.process.pid, signal.SIGCONT)
+
+    house.wait_all(dropped)
+
+    assert retagged.returncode == 0, retagged.stderr
+    assert [len(house.writes(path)) for path in dropped] == [1, 1, 1]
+    assert genres_in(known) == ["Jazz"]
+    assert len(house.feedback()) == 1
