@@ -46,8 +46,13 @@ def meet_probe(
     probe: "Probe",
     empty_values: tuple[str, ...],
     on_lost_mount: Callable[[str], bool],
+    is_awaited: Callable[[int], bool] = lambda inode: False,
 ) -> Met:
-    """Return what the record makes of a probe; *on_lost_mount* guards against false moves."""
+    """Return what the record makes of a probe.
+
+    Two guards against false moves: a path may be on a lost mount, and an inode that is missed
+    at its old path may be awaited at a new one.
+    """
     reading = Reading(
         path=path,
         fingerprint=probe.fingerprint,
@@ -56,7 +61,14 @@ def meet_probe(
         stamp=probe.stamp,
         tag=probe.tag,
     )
-    return meet(reading, _known(db, reading, on_lost_mount), empty_values)
+
+    def may_have_moved(row: FileRow) -> bool:
+        """Say whether the row of a file that is missed may be the one that was read."""
+        if row.stamp.inode == reading.stamp.inode:
+            return True
+        return not on_lost_mount(row.path) and not is_awaited(row.stamp.inode)
+
+    return meet(reading, _known(db, reading, may_have_moved), empty_values)
 
 
 def meet_glance(db: Database, path: str, glance: "Glance", empty_values: tuple[str, ...]) -> Met:
@@ -165,11 +177,11 @@ def _save_row(db: Database, met: Met, row: FileRow, now: datetime) -> None:
     files.save_file(db, row, now)
 
 
-def _known(db: Database, reading: Reading, on_lost_mount: Callable[[str], bool]) -> Known:
+def _known(db: Database, reading: Reading, may_have_moved: Callable[[FileRow], bool]) -> Known:
     path, fingerprint = reading.path, reading.fingerprint or ""
     at_path = files.file_at(db, path)
     same = at_path is not None and is_same_track(at_path, reading)
-    moved = None if same else _moved_from(db, reading, on_lost_mount)
+    moved = None if same else _moved_from(db, reading, may_have_moved)
     where = moved.path if moved else path
     past = [row for row in writes.writes_at(db, where) if row.fingerprint == fingerprint]
     standing = [row for row in past if row.state == "done" and row.undoes is None]
@@ -206,7 +218,7 @@ def _is_left_alone(db: Database, fingerprint: str) -> bool:
 
 
 def _moved_from(
-    db: Database, reading: Reading, on_lost_mount: Callable[[str], bool]
+    db: Database, reading: Reading, may_have_moved: Callable[[FileRow], bool]
 ) -> FileRow | None:
     """Return the row of this track whose file is no more where it was, if this is that file.
 
@@ -215,7 +227,7 @@ def _moved_from(
     """
     rows = [row for row in _files_alike(db, reading) if row.path != reading.path]
     here = [row for row in rows if os.path.lexists(row.path)]
-    gone = [row for row in rows if row not in here and _may_be_gone(row, reading, on_lost_mount)]
+    gone = [row for row in rows if row not in here and may_have_moved(row)]
     is_copy = any(_says_the_same(r, reading) and r.other == reading.tag.other for r in here)
     same = [row for row in gone if row.stamp.inode == reading.stamp.inode]
     alike = [row for row in gone if _says_the_same(row, reading)]
@@ -227,11 +239,6 @@ def _files_alike(db: Database, reading: Reading) -> list[FileRow]:
     """Return the files of this track, and those that begin like it and were never read whole."""
     glanced = [row for row in files.files_with_head(db, reading.head) if row.fingerprint is None]
     return [*files.files_of_track(db, reading.fingerprint or ""), *glanced]
-
-
-def _may_be_gone(row: FileRow, reading: Reading, on_lost_mount: Callable[[str], bool]) -> bool:
-    """Say whether it is on no lost mount, as an emptied folder may be; not if its inode is here."""
-    return row.stamp.inode == reading.stamp.inode or not on_lost_mount(row.path)
 
 
 def _says_the_same(row: FileRow, reading: Reading) -> bool:

@@ -47,6 +47,10 @@ class Settling:
         """Return when the next file falls due, None where none is waited for."""
         return next((due for _, due in self._armed.values()), None)
 
+    def stamps(self) -> Iterator[Stamp]:
+        """Yield what each file that is waited for was last seen as."""
+        return (stamp for stamp, _ in self._armed.values())
+
     def __len__(self) -> int:
         return len(self._armed)
 

@@ -289,10 +289,16 @@ class Steps:
             probe,
             self._config.policy.empty_values,
             self._scan.is_on_lost_mount,
+            self._is_awaited,
         )
         kept = hearings.hearing_of(self._db, probe.fingerprint)
         has_segments = is_fully_heard(kept, self._config.model)
         self._handle(lifecycle.Probed(path=path, met=met, has_segments=has_segments))
+
+    def _is_awaited(self, inode: int) -> bool:
+        """Say whether a file with this inode is on its way."""
+        stamps = [hand.stamp for hand in self._at_hand.values()]
+        return inode in {s.inode for s in [*self._settling.stamps(), *stamps] if s is not None}
 
     # hearing and judging -----------------------------------------------------------------
 

@@ -257,6 +257,21 @@ def test_a_copy_never_takes_a_moved_files_place(house: PaperHouse) -> None:
     assert house.row(house.music / "a.mp3").origin == "arrived"
 
 
+def test_another_rip_never_takes_a_moved_files_place(house: PaperHouse) -> None:
+    """Of two new files that may be the one that is missed, it is the one with its inode."""
+    path = house.music / "m.mp3"
+    paper(path, "A", ("Zydeco",))
+    house.settle()
+    paper(path, "A", ("Cajun",))
+    path.rename(house.music / "z.mp3")
+    paper(house.music / "a.mp3", "A")  # which no second reading keeps waiting
+    house.settle()
+
+    assert house.kinds() == ["label"]
+    assert house.row(house.music / "z.mp3").origin == "person"
+    assert house.row(house.music / "a.mp3").origin == "ours"
+
+
 def test_a_copy_beside_a_deleted_twin_is_no_word(house: PaperHouse, tagged: Path) -> None:
     """It says what the file says that it was copied from, not something new of the lost one."""
     twin = house.music / "twin.mp3"
