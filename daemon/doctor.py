@@ -11,15 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import GenrewatchError
+from core.library import writes
+from core.library.backup import backups, trouble_of
+from core.library.faults import RESTORE
 from daemon import processes
 from daemon.app import App
 from daemon.backbone import backbone_folder, backbone_trouble
 from daemon.config import expand
+from daemon.neighbours import other_writers, place_trouble, room_trouble, survey, taggers
 from daemon.state import is_locked
 
 __all__ = ["Finding", "examine"]
 
 ROOM_MB = 500
+PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +37,18 @@ class Finding:
 
 
 def examine(app: App) -> list[Finding]:
-    """Run all checks; none changes anything."""
+    """Run all checks; none leaves anything changed."""
     checks: tuple[tuple[str, Callable[[App], str]], ...] = (
         ("options", _options),
         ("state", _state),
         ("record", _record),
+        ("backups", _backups),
         ("model", _model),
         ("backbone", _backbone),
         ("worker", _worker),
         ("folders", _folders),
+        ("file systems", _file_systems),
+        ("other writers", _other_writers),
         ("file watching", _watching),
         ("daemon", _daemon),
     )
@@ -67,10 +75,18 @@ def _state(app: App) -> str:
 
 
 def _record(app: App) -> str:
-    answer = app.db.execute("pragma quick_check").fetchone()[0]
-    if answer != "ok":
-        raise GenrewatchError(f"the record is damaged ({answer})", str(app.state.library))
+    _ = app.db  # made where absent
+    damage = trouble_of(app.state.library, thorough=True)
+    if damage is not None:
+        raise GenrewatchError(f"the record is damaged ({damage})", None, RESTORE)
     return "whole"
+
+
+def _backups(app: App) -> str:
+    made = backups(app.state.backups)
+    if not made:
+        return "none yet: one is made each day while the daemon runs"
+    return f"{len(made)}, the newest of {made[0].day}; see genrewatch restore --list"
 
 
 def _model(app: App) -> str:
@@ -111,6 +127,32 @@ def _check_folder(folder: str) -> None:
         raise GenrewatchError("may not be read", folder, _permission_remedy()) from error
     if not os.access(folder, os.W_OK):
         raise GenrewatchError("may not be written to", folder, "change its permissions")
+
+
+def _file_systems(app: App) -> str:
+    notes = []
+    for folder in _present(app):
+        room = room_trouble(folder, survey(folder).largest)
+        if room is not None:
+            raise GenrewatchError(room, folder)
+        notes += [f"{folder}: {note}" for note in place_trouble(folder)]
+    return "; ".join(notes) or "swap files in one step, can be locked, and have room"
+
+
+def _other_writers(app: App) -> str:
+    ours = {row.scratch for row in writes.open_writes(app.db)}
+    notes = [f"{name} is running: let it finish with a file first" for name in taggers(PROC)]
+    for folder in _present(app):
+        found = survey(folder)
+        for trouble in other_writers(found, ours):
+            raise GenrewatchError(trouble, folder)
+        for name in found.syncers:
+            notes.append(f"{folder} is kept by {name}: let genrewatch run on one machine only")
+    return "; ".join(notes) or "none seen"
+
+
+def _present(app: App) -> list[str]:
+    return [folder for folder in map(expand, app.config.watch.folders) if os.path.isdir(folder)]  # noqa: PTH112
 
 
 def _permission_remedy() -> str:
