@@ -241,6 +241,7 @@ FORMATS: tuple[Format, ...] = (
         version="one Vorbis comment; genres in ID3 tags around it follow",
         contents=flac_contents,
         write=write_flac,
+        audio=audio_range,
     ),
     Format(
         name="oggflac",
@@ -332,6 +333,7 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
+        audio=audio_range,
     ),
     Format(
         name="monkeysaudio",
@@ -354,6 +356,7 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
+        audio=audio_range,
         tested=False,
     ),
     Format(
@@ -365,6 +368,7 @@ FORMATS: tuple[Format, ...] = (
         version="APEv2",
         contents=ape_first,
         write=write_ape_first,
+        audio=audio_range,
         tested=False,
     ),
     Format(
@@ -376,6 +380,7 @@ FORMATS: tuple[Format, ...] = (
         version=_ID3_VERSION,
         contents=id3_first,
         write=write_id3_first,
+        audio=audio_range,
     ),
     Format(
         name="dsf",

@@ -21,8 +21,8 @@ Words = NDArray[np.uint64]
 WINDOWS = (1 << 12, 1 << 16, 1 << 20)  # how far ahead is looked, one after another
 SAME, MOVED = 16, 32  # equal bytes in a row that count as going on, at the old distance or another
 RECENT = 8  # distances remembered
-BLOCK = 256  # bytes found by hash; anything twice as long that was moved holds a whole block
-INDEXED = 32 << 20  # bytes at either end of a file that are indexed
+BLOCK = 64  # bytes found by hash; anything twice as long that was moved holds a whole block
+NEAR, FAR = 2 << 20, 32 << 20  # bytes at either end of a file that are indexed, first and last
 FACTOR = 0x9E3779B97F4A7C15  # any odd number with well mixed bits
 
 
@@ -47,7 +47,7 @@ class Matcher:
     old: BinaryIO
     new: BinaryIO
     _shifts: list[int] = field(init=False)
-    _index: "_Index | None" = None
+    _indices: "dict[int, _Index]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._shifts = [size_of(self.new) - size_of(self.old), 0]
@@ -60,8 +60,12 @@ class Matcher:
         """
         for width in WINDOWS:
             window = _array(slice_of(self.old, at, at + width))
-            found = self._by_shift(window, at, shift) or self._by_hash(window, at)
-            if found:
+            found = self._by_shift(window, at, shift)
+            if found is None or found[0] > 2 * BLOCK:  # moved by a distance not met before?
+                reach = FAR if width == WINDOWS[-1] else NEAR
+                hits = (found, self._by_hash(window, at, reach))
+                found = min((hit for hit in hits if hit is not None), default=None)
+            if found is not None:
                 self._remember(shift, found[1])
                 return max(1, found[0]), found[1]
             if len(window) < width:
@@ -87,12 +91,12 @@ class Matcher:
         runs = np.flatnonzero(np.diff(edges) > need)
         return lead + int(edges[runs[0]]) + 1 if len(runs) else None
 
-    def _by_hash(self, window: Bytes, at: int) -> tuple[int, int] | None:
+    def _by_hash(self, window: Bytes, at: int, reach: int) -> tuple[int, int] | None:
         if len(window) < BLOCK:
             return None
-        if self._index is None:
-            self._index = _Index.of(self.new)
-        hit = self._index.first(window)
+        if reach not in self._indices:
+            self._indices[reach] = _Index.of(self.new, reach)
+        hit = self._indices[reach].first(window)
         if hit is None:
             return None
         offset, place = hit
@@ -116,11 +120,11 @@ class _Index:
     places: NDArray[np.int64]
 
     @classmethod
-    def of(cls, file: BinaryIO) -> "_Index":
+    def of(cls, file: BinaryIO, reach: int) -> "_Index":
         size = size_of(file)
-        second = max(INDEXED, (size - INDEXED) // BLOCK * BLOCK)
+        second = max(reach, size - reach)
         hashes, places = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-        for start, end in ((0, min(size, INDEXED)), (second, size)):
+        for start, end in ((0, min(size, reach)), (second, size)):
             for at in range(start, end, CHUNK):
                 found, where = _block_hashes(_array(slice_of(file, at, min(at + CHUNK, end))))
                 hashes.append(found)

@@ -15,12 +15,13 @@ import xxhash
 from numpy.typing import NDArray
 
 from core.tags.matching import Matcher, equal_run
+from core.tags.pages import moved_pages, renumbered
 from core.tags.splice import CHUNK, size_of, slice_of
 
 __all__ = ["Damaged", "Record", "TooLarge", "apply", "hash_of", "record"]
 
 VERSION = b"\x01"
-COPY, ADD, LITERAL = range(3)  # kinds of instruction; a kind and a length share a number
+COPY, ADD, LITERAL, PAGES = range(4)  # kinds of instruction; a kind and a length share a number
 _KINDS = 4
 LARGEST = 64 << 20  # bytes of literals and differences; more is no record but a second file
 _ALIKE = 0.25  # share of equal bytes from which differences compress better than literals
@@ -91,6 +92,11 @@ class _Writer:
         self._step(COPY, length)
         self._jump(start, length)
 
+    def pages(self, start: int, length: int, move: int) -> None:
+        self._step(PAGES, length)
+        self._jump(start, length)
+        _put(self.steps, move)
+
     def gap(self, old: bytes, new: bytes, start: int) -> None:
         """Note bytes of the old file; *new* stands at *start* in the new one instead."""
         if len(self.data) + len(old) > LARGEST:
@@ -123,7 +129,14 @@ def _encoded(old: BinaryIO, new: BinaryIO) -> bytes:
     at, shift, size = 0, 0, size_of(old)
     while at < size:
         same = equal_run(old, at, new, at + shift)
-        if same:
+        moved = moved_pages(old, at + same, new, at + shift + same) if same else None
+        if moved is not None and moved[0] <= same:
+            back, length, move = moved
+            writer.copy(at + shift, same - back)
+            at += same - back
+            writer.pages(at + shift, length, move)
+            at += length
+        elif same:
             writer.copy(at + shift, same)
             at += same
         else:
@@ -192,8 +205,10 @@ def _pieces(undo: bytes, new: BinaryIO) -> Iterator[bytes]:
             raise Damaged("the undo record does not fit the file")
         if kind == COPY:
             yield from _chunks(new, start, end)
+        elif kind == PAGES:
+            yield from _pages(new, start, end, steps.number())
         else:
-            yield _sum(slice_of(new, start, end), body.bytes(length))
+            yield _sum(body.bytes(length), slice_of(new, start, end))
 
 
 def _unpacked(undo: bytes) -> bytes:
@@ -209,7 +224,14 @@ def _unpacked(undo: bytes) -> bytes:
     return body
 
 
-def _sum(new: bytes, difference: bytes) -> bytes:
+def _pages(new: BinaryIO, start: int, end: int, move: int) -> Iterator[bytes]:
+    try:
+        yield from renumbered(new, start, end, move)
+    except ValueError as error:
+        raise Damaged("the undo record does not fit the file") from error
+
+
+def _sum(difference: bytes, new: bytes) -> bytes:
     if len(new) != len(difference):
         raise Damaged("the undo record does not fit the file")
     return (_numbers(new) + _numbers(difference)).tobytes()

@@ -242,8 +242,10 @@ def _comment_packet(
         first = OggPage(file)
     wanted = _header_count(first.packets[0], codec) if headers else 1
     pages = [_next_page(file, first.serial)]
-    while not _holds(pages, wanted):
+    ended = _ended(pages[0]) - pages[0].continued
+    while ended < wanted:
         pages.append(_next_page(file, first.serial))
+        ended += _ended(pages[-1])
     packets = OggPage.to_packets(pages, strict=False)
     magic = _OGG_MAGIC[codec]
     whole = packets[0].startswith(magic) if codec != "oggflac" else packets[0][0] & 0x7F == COMMENT
@@ -262,10 +264,9 @@ def _header_count(head: bytes, codec: str) -> int:
     return max(1, int.from_bytes(head[7:9])) if codec == "oggflac" else 1
 
 
-def _holds(pages: list[OggPage], wanted: int) -> bool:
-    """Whether *pages* hold that many packets to their ends."""
-    started: int = sum(len(page.packets) - page.continued for page in pages)
-    return started - int(not pages[-1].complete) >= wanted
+def _ended(page: OggPage) -> int:
+    """Return how many packets end on this page."""
+    return len(page.packets) - int(not page.complete)
 
 
 def _next_page(file: BinaryIO, serial: int) -> OggPage:
