@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-HELPERS = {"__init__", "__main__", "house", "timing", "tools"}
+HELPERS = {"__init__", "__main__", "deaf", "house", "timing", "tools"}
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 
 

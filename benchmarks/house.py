@@ -81,10 +81,13 @@ class House:
         return done.stdout
 
     @contextmanager
-    def daemon(self) -> Iterator["subprocess.Popen[bytes]"]:
-        """Run the daemon while the block runs, from when it has listed its folder."""
+    def daemon(self, module: str = "daemon", *before: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Run the daemon while the block runs, from when it has listed its folder.
+
+        *module* may be one that runs it under other conditions, told by what stands *before*.
+        """
         process = subprocess.Popen(
-            [*self.command, "run"],
+            [sys.executable, "-m", module, *before, *self.command[3:], "run"],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
