@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 import wave
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,40 +46,20 @@ def main(argv: list[str]) -> dict[str, Any]:
         (f"{FOLDERS} folders, all events lost", FOLDERS, 1.0),
     ):
         with tempfile.TemporaryDirectory() as room:
-            storms.append({"storm": name, **_storm(Path(room), wishes.files, folders, lost)})
+            storms.append({"storm": name, **storm(Path(room), wishes.files, folders, lost)})
         print(storms[-1])
     passed = all(storm["judged"] == storm["files"] for storm in storms)
     return {"storms": storms, "machine": machine(), "passed": passed}
 
 
-def make_files(folder: Path, count: int) -> list[Path]:
-    """Make *count* files of a second each, a tone in noise, no two alike."""
-    rng = np.random.default_rng(0)
-    ticks = np.arange(int(RATE * SECONDS)) / RATE
-    made = []
-    for number in range(count):
-        sound = 0.4 * np.sin(2 * np.pi * (100 + number % 3000) * ticks)
-        sound += rng.normal(0, 0.1, ticks.size)
-        kind = FORMATS[number % len(FORMATS)]
-        made.append(folder / f"{number:06}.{kind}")
-        _encode(made[-1], np.clip(sound, -1, 1).astype(np.float32), kind)
-    return made
-
-
-def _encode(path: Path, sound: Any, kind: str) -> None:
-    if kind != "wav":
-        encode(path, sound, RATE, kind)
-        return
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", "not compressed"))
-        file.writeframes((sound * 32_000).astype("<i2").tobytes())
-
-
-def _storm(room: Path, count: int, folders: int, lost: float) -> dict[str, Any]:
-    house = House(room, OPTIONS)
+def storm(
+    room: Path, count: int, folders: int, lost: float, options: Mapping[str, Any] = OPTIONS
+) -> dict[str, Any]:
+    """Raise one storm of *count* files and return what came of it."""
+    house = House(room, options)
     staged = room / "staged"
     staged.mkdir()
-    sources = make_files(staged, count)
+    sources = _make_files(staged, count)
     with house.daemon("benchmarks.deaf", str(lost)) as process, Memory(process.pid) as memory:
         started = time.monotonic()
         _copy(sources, house.music, folders)
@@ -102,6 +83,29 @@ def _storm(room: Path, count: int, folders: int, lost: float) -> dict[str, Any]:
         "ms_a_file": round(1000 * whole / count, 1),
         **memory.figures(),
     }
+
+
+def _make_files(folder: Path, count: int) -> list[Path]:
+    """Make *count* files of a second each, a tone in noise, no two alike."""
+    rng = np.random.default_rng(0)
+    ticks = np.arange(int(RATE * SECONDS)) / RATE
+    made = []
+    for number in range(count):
+        sound = 0.4 * np.sin(2 * np.pi * (100 + number % 3000) * ticks)
+        sound += rng.normal(0, 0.1, ticks.size)
+        kind = FORMATS[number % len(FORMATS)]
+        made.append(folder / f"{number:06}.{kind}")
+        _encode(made[-1], np.clip(sound, -1, 1).astype(np.float32), kind)
+    return made
+
+
+def _encode(path: Path, sound: Any, kind: str) -> None:
+    if kind != "wav":
+        encode(path, sound, RATE, kind)
+        return
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", "not compressed"))
+        file.writeframes((sound * 32_000).astype("<i2").tobytes())
 
 
 def _copy(sources: list[Path], music: Path, folders: int) -> None:

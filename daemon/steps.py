@@ -249,7 +249,7 @@ class Steps:
             call=processes.GLANCE,
             arguments=(path,),
             seconds=self._config.workers.timeout_seconds,
-            done=lambda glance: self._glanced(path, glance),
+            done=self._at_once(lambda glance: self._glanced(path, glance)),
             failed=lambda error: self._trouble(path, error),
             again=True,
         )
@@ -262,6 +262,15 @@ class Steps:
         met = meeting.meet_glance(self._db, path, glance, self._config.policy.empty_values)
         self._handle(lifecycle.Probed(path=path, met=met, has_segments=False))
 
+    def _at_once[Result](self, step: Callable[[Result], None]) -> Callable[[Result], None]:
+        """Let all that *step* records be one transaction: the disk is waited for once."""
+
+        def taken(result: Result) -> None:
+            with writing(self._db):
+                step(result)
+
+        return taken
+
     def _note_state(self, path: str, read: Stamp) -> None:
         """Have the file looked at once more if it moved on while it was read."""
         entry = look(path)
@@ -273,7 +282,7 @@ class Steps:
             call=processes.PROBE,
             arguments=(path,),
             seconds=seconds_for(path, self._config.workers.timeout_seconds),
-            done=lambda probe: self._probed(path, probe),
+            done=self._at_once(lambda probe: self._probed(path, probe)),
             failed=lambda error: self._trouble(path, error),
             again=True,
         )
@@ -319,7 +328,7 @@ class Steps:
             seconds=seconds_for(
                 path, self._config.workers.timeout_seconds, self._hand(path).duration_s
             ),
-            done=lambda hearing: self._heard(path, hearing, judge),
+            done=self._at_once(lambda hearing: self._heard(path, hearing, judge)),
             failed=lambda error: self._trouble(path, error),
             again=True,
         )

@@ -70,7 +70,13 @@ def open_library(path: Path) -> Database:
 
 @contextmanager
 def writing(db: Database) -> Iterator[None]:
-    """Hold the write lock from the start: a plain `begin` that reads first fails at once in WAL."""
+    """Hold the write lock from the start: a plain `begin` that reads first fails at once in WAL.
+
+    Within another such block it is part of that one: all is recorded, or nothing.
+    """
+    if db.conn.in_transaction:
+        yield
+        return
     db.execute("begin immediate")
     try:
         yield
