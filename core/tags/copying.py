@@ -4,19 +4,23 @@ The one door to what each platform offers for it: reflinks and copy_file_range o
 fcopyfile on macOS. Never writes to the original.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
 import shutil
+import struct
 import sys
 from contextlib import suppress
 from typing import BinaryIO
 
 from core.errors import WriteRefused
 
-__all__ = ["copy_attributes", "copy_bytes", "sync_directory", "sync_file"]
+__all__ = ["copy_attributes", "copy_bytes", "keep_birth", "sync_directory", "sync_file"]
 
 FICLONE = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
+# sys/attr.h: attrlist of ATTR_BIT_MAP_COUNT and ATTR_CMN_CRTIME
+_CREATED = struct.pack("=HHIIIII", 5, 0, 0x200, 0, 0, 0, 0)
 COPYFILE_METADATA = 0b111  # copyfile.h: ACL, STAT, XATTR
 _NOT_HERE = {
     errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS, errno.EPERM,
@@ -52,6 +56,20 @@ def copy_attributes(
         _copy_xattrs(source, copy, path)
     mtime = was.st_mtime_ns if keep_mtime else now.st_mtime_ns
     os.utime(copy.fileno(), ns=(was.st_atime_ns, mtime))
+    if sys.platform == "darwin":  # behind utime, which may move it
+        keep_birth(ctypes.CDLL(None), source.fileno(), copy.fileno())
+
+
+def keep_birth(libc: ctypes.CDLL, source: int, copy: int) -> None:
+    """Give *copy* the creation time of *source* by macOS's fgetattrlist(2) and fsetattrlist(2).
+
+    fcopyfile knows the other times only. Where a volume keeps none, there is none to keep.
+    """
+    found = ctypes.create_string_buffer(4 + 16)  # a length, a timespec
+    asked = (_CREATED, found, ctypes.c_size_t(len(found)), ctypes.c_uint32(0))
+    if libc.fgetattrlist(source, *asked) == 0:
+        given = (_CREATED, found.raw[4:], ctypes.c_size_t(16), ctypes.c_uint32(0))
+        libc.fsetattrlist(copy, *given)
 
 
 def sync_file(file: BinaryIO) -> None:
@@ -113,7 +131,10 @@ def _copy_owner(copy: BinaryIO, was: os.stat_result, path: str, *, ignore: bool)
 
 def _copy_xattrs(source: BinaryIO, copy: BinaryIO, path: str) -> None:
     """Copy every extended attribute; on Linux the ACL is one of them."""
-    for name in _xattr_names(source):
+    names = _xattr_names(source)
+    for name in set(_xattr_names(copy)).difference(names):
+        _drop_xattr(copy, name, path)
+    for name in names:
         value = os.getxattr(source.fileno(), name)
         try:
             os.setxattr(copy.fileno(), name, value)
@@ -121,6 +142,15 @@ def _copy_xattrs(source: BinaryIO, copy: BinaryIO, path: str) -> None:
             if name in _xattr_names(copy) and os.getxattr(copy.fileno(), name) == value:
                 continue  # a label that the kernel gives by itself
             raise WriteRefused(f"its attribute {name} could not be kept", path) from error
+
+
+def _drop_xattr(copy: BinaryIO, name: str, path: str) -> None:
+    """Take off what the folder gave to a new file in it, such as its default ACL."""
+    try:
+        os.removexattr(copy.fileno(), name)
+    except OSError as error:
+        if not name.startswith("security."):  # a label that the kernel gives to every file
+            raise WriteRefused(f"it would get an attribute {name}", path) from error
 
 
 def _xattr_names(file: BinaryIO) -> list[str]:

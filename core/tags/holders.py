@@ -103,8 +103,8 @@ def _writes(pid: str, file: os.stat_result) -> bool:
 
 
 def _flags(name: str) -> int:
-    with open(name, encoding="ascii") as info:  # noqa: PTH123
+    with open(name, "rb") as info:  # noqa: PTH123
         for line in info:
-            if line.startswith("flags:"):
+            if line.startswith(b"flags:"):
                 return int(line.split()[1], 8)
     return os.O_RDONLY

@@ -28,6 +28,8 @@ def check_place(path: str, *, allow_hard_links: bool) -> None:
     if found.st_nlink > 1 and not allow_hard_links:
         what = f"it has {found.st_nlink} hard links, and a write would separate them"
         raise WriteRefused(what, path, "allow it by hard_links in the configuration")
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise WriteDelayed("its disk is mounted read-only", path, "mount it for writing")
     if not _writable(path, os.W_OK):
         raise WriteError("the file is read-only", path, "make it writable for this user")
     if not _writable(_folder(path), os.W_OK | os.X_OK):

@@ -17,17 +17,18 @@ from itertools import count
 
 from core.stamp import Stamp
 
-__all__ = ["NotHere", "exchange", "let_go", "place_of", "put_back", "rename_new"]
+__all__ = ["NotHere", "exchange", "let_go", "place_of", "put_back", "rename_call", "rename_new"]
 
-# linux/fs.h; sys/stdio.h of macOS
-_FREE, _SWAP = (1, 2) if sys.platform == "linux" else (4, 2)
+FREE, SWAP = "free", "swap"
+_FLAGS = {FREE: 1, SWAP: 2}  # RENAME_NOREPLACE, RENAME_EXCHANGE (linux/fs.h)
+_FLAGS_DARWIN = {FREE: 4, SWAP: 2}  # RENAME_EXCL, RENAME_SWAP (sys/stdio.h of macOS)
 _AT_FDCWD = -100
 _SYS_RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276}  # for a libc without renameat2
 _F_GETPATH = 50  # sys/fcntl.h of macOS
 _MISSING = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 _TRIES = 100  # two others that rename the same file all the time do not keep us for ever
 
-Rename = Callable[[bytes, bytes, int], int]
+Rename = Callable[[bytes, bytes, str], int]
 
 
 class NotHere(OSError):
@@ -39,12 +40,12 @@ def exchange(one: str, other: str) -> None:
 
     Raises NotHere where the file system knows no exchange, OSError for all else.
     """
-    _checked(one, other, _SWAP)
+    _checked(one, other, SWAP)
 
 
 def rename_new(name: str, free: str) -> None:
     """Rename *name* to *free*, which must not exist. Raises NotHere, FileExistsError, OSError."""
-    _checked(name, free, _FREE)
+    _checked(name, free, FREE)
 
 
 def let_go(path: str, scratch: str, original: Stamp, copy: int) -> bool:
@@ -138,31 +139,31 @@ def _inode(path: str) -> int | None:
         return None
 
 
-def _checked(old: str, new: str, flags: int) -> None:
-    if _rename(os.fsencode(old), os.fsencode(new), flags) == 0:
+def _checked(old: str, new: str, how: str) -> None:
+    if _rename(os.fsencode(old), os.fsencode(new), how) == 0:
         return
     code = ctypes.get_errno()
     kind = NotHere if code in _MISSING else OSError
     raise kind(code, os.strerror(code), old, None, new)
 
 
-def _rename_call(libc: ctypes.CDLL, system: str, machine: str) -> Rename:
-    """Return the platform's call as one of (old, new, flags) that returns 0 or sets errno."""
+def rename_call(libc: ctypes.CDLL, system: str, machine: str) -> Rename:
+    """Return the platform's call as one of (old, new, how) that returns 0 or sets errno."""
     if system == "darwin":
-        return lambda old, new, flags: libc.renamex_np(old, new, ctypes.c_uint(flags))
+        return lambda old, new, how: libc.renamex_np(old, new, ctypes.c_uint(_FLAGS_DARWIN[how]))
     at = ctypes.c_int(_AT_FDCWD)
     if hasattr(libc, "renameat2"):
-        return lambda old, new, flags: libc.renameat2(at, old, at, new, ctypes.c_uint(flags))
+        return lambda old, new, how: libc.renameat2(at, old, at, new, ctypes.c_uint(_FLAGS[how]))
     number = _SYS_RENAMEAT2.get(machine)
     if number is None:
         return _absent
     call = ctypes.c_long(number)
-    return lambda old, new, flags: libc.syscall(call, at, old, at, new, ctypes.c_uint(flags))
+    return lambda old, new, how: libc.syscall(call, at, old, at, new, ctypes.c_uint(_FLAGS[how]))
 
 
-def _absent(_old: bytes, _new: bytes, _flags: int) -> int:
+def _absent(_old: bytes, _new: bytes, _how: str) -> int:
     ctypes.set_errno(errno.ENOSYS)
     return -1
 
 
-_rename = _rename_call(ctypes.CDLL(None, use_errno=True), sys.platform, platform.machine())
+_rename = rename_call(ctypes.CDLL(None, use_errno=True), sys.platform, platform.machine())
