@@ -239,8 +239,11 @@ class _Audio:
 
     def windows(self, spans: tuple[Span, ...]) -> tuple[Samples, ...]:
         """Decode *spans* by seeking; from the start to the end where seeking fails."""
+        codec = self._stream.codec_context
+        if codec is None:
+            raise AudioError("nothing here can decode its kind of sound", self._path)
         try:
-            if (self._kind, self._stream.codec_context.name) in _WRONG_TIMES:
+            if (self._kind, codec.name) in _WRONG_TIMES:
                 raise _CannotSeek
             return tuple(self._seek_and_decode(span) for span in spans)
         except _CannotSeek:
@@ -337,7 +340,7 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
-            except FFmpegError:
+            except (FFmpegError, ValueError):  # the latter for a stream that lost its decoder
                 continue
             yield from frames
     except FFmpegError:

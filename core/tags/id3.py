@@ -6,6 +6,7 @@ Does not rewrite tags with a checksum over their frames or with frames that over
 """
 
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -38,7 +39,12 @@ ROOM = 1024
 # 2.4 for new tags: the only version that holds several genres without a joining text,
 # UTF-8, and what mutagen's own users (Picard, beets, Quod Libet) have written for a decade
 NEW_VERSION = V24
+# what the compressed frames of a tag may unpack to, together: a cover is a tenth of it, and a
+# few kilobytes can be made to unpack to gigabytes
+UNPACKED = 32 << 20
 _SEPARATOR = {V22: "; ", V23: "; ", V24: "\0"}
+
+_COMPRESSED = {V23: 0x80, V24: 0x08}  # the bit in a frame's second byte of flags
 
 _FRAMES = {
     "artist": ("TPE1",),
@@ -80,6 +86,7 @@ def find_blocks(file: BinaryIO) -> list[tuple[int, int]]:
 def block_contents(block: bytes) -> Contents:
     """Read one ID3v2 block."""
     parsed = _parse(block)
+    _check_unpacked(parsed)
     tags = ID3(io.BytesIO(block), translate=False, load_v1=False)
     genre = [str(text) for frame in tags.getall("TCON") for text in frame.text]
     texts = {key: tuple(map(str, getattr(tags[key], "text", ()))) for key in tags}
@@ -174,6 +181,30 @@ def _parse(block: bytes) -> _Tag:
     lead = _lead_size(body, major, flags)
     frames, end = _frames(body, lead, major)
     return _Tag(major=major, flags=flags, lead=body[:lead], frames=frames, rest=body[end:])
+
+
+def _check_unpacked(tag: _Tag) -> None:
+    """Raise TagError before anyone unpacks frames that were made to exhaust the memory."""
+    left = UNPACKED
+    for _, frame in tag.frames:
+        if tag.major != V22 and frame[9] & _COMPRESSED[tag.major]:
+            left -= _unpacked(frame, tag, left)
+        if left < 0:
+            most = UNPACKED >> 20
+            raise TagError(f"compressed frames of the ID3 tag unpack to more than {most} MB")
+
+
+def _unpacked(frame: bytes, tag: _Tag, most: int) -> int:
+    """Return how long the frame's content is, *most* and a little where it is longer."""
+    content = frame[HEADER:]
+    if tag.major == V24 and (frame[9] & 0x02 or tag.flags & 0x80):
+        content = content.replace(b"\xff\x00", b"\xff")
+    for skipped in (4, 0):  # a length stands before it, but not in all files
+        try:
+            return len(zlib.decompressobj().decompress(content[skipped:], most + 1))
+        except zlib.error:
+            continue
+    return 0
 
 
 def _lead_size(body: bytes, major: int, flags: int) -> int:

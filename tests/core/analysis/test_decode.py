@@ -364,3 +364,20 @@ def test_uneven_time_stamps_of_vorbis_tear_no_hole():
 
     span = Span(start=0, stop=3 * RATE)
     assert_same_sound(window.finish(), soxr.resample(sound, rate, RATE), span, tolerance=1e-4)
+
+
+def test_sound_that_nothing_here_decodes_is_refused(tmp_path):
+    """A header that names a codec nobody knows, or makes the decoder give up for good."""
+    flac, caf = make_audio(tmp_path / "a.flac", seconds=2.0), tmp_path / "a.caf"
+    with av.open(str(caf), "w", format="caf") as out:
+        stream = out.add_stream("pcm_s16be", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.ones((1, 8000), np.int16), "s16", "mono")
+        frame.sample_rate = 8000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+    for path, at, bad in ((flac, 8, bytes(4)), (caf, 28, b"what")):
+        content = path.read_bytes()
+        path.write_bytes(content[:at] + bad + content[at + 4 :])
+        with pytest.raises(AudioError, match="decode"):
+            listen(str(path), plan_segments)

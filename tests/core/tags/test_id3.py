@@ -2,6 +2,7 @@
 
 import io
 import re
+import zlib
 from itertools import pairwise
 
 import pytest
@@ -329,3 +330,21 @@ def test_a_damaged_ape_tag_is_an_error(bare):
         write(path, "New")
 
     assert path.read_bytes() == raw
+
+
+@pytest.mark.parametrize(("major", "flag"), [(3, 0x80), (4, 0x09)])
+def test_frames_that_unpack_to_gigabytes_are_refused_unpacked(tmp_path, major, flag):
+    """A few kilobytes would take all memory of whoever unpacks them; small ones are read."""
+    sound = make_audio(tmp_path / "a.mp3").read_bytes()
+    for size, fits in ((1 << 20, True), (40 << 20, False)):
+        packed = zlib.compress(b"\0image/png\0\3\0" + bytes(size - 13), 9)
+        content = size.to_bytes(4) + packed
+        length = synchsafe(len(content)) if major == 4 else len(content).to_bytes(4)
+        path = tmp_path / f"{size}.mp3"
+        path.write_bytes(tag(major, b"APIC" + length + bytes([0, flag]) + content) + sound)
+
+        if fits:
+            assert read(str(path)).genres == ()
+        else:
+            with pytest.raises(TagError, match="unpack to more than 32 MB"):
+                read(str(path))
