@@ -59,8 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         cli.main(args=None if arguments is None else list(arguments), prog_name="genrewatch")
     except (GenrewatchError, Fault) as error:
+        from daemon.show import say
+
         known = told(error) if isinstance(error, Fault) else error
-        click.echo(f"genrewatch: {known}", err=True)
+        say(f"genrewatch: {known}", err=True)
         sys.exit(known.exit_code)
 
 

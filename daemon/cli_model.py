@@ -149,9 +149,9 @@ def _bar() -> Iterator[Any]:
 
 def _say(message: dict[str, Any]) -> None:
     """Print what a trainer remarks: where artists come from, which files it left out."""
-    from daemon.show import readable
+    from daemon.show import say
 
     if message.get("event") == "note":
-        click.echo(message["text"], err=True)
+        say(message["text"], err=True)
     elif message.get("event") == "left_out":
-        click.echo(f"left out {readable(message['path'])}: {message['reason']}", err=True)
+        say(f"left out {message['path']}: {message['reason']}", err=True)

@@ -102,7 +102,7 @@ def doctor(app: App, as_json: bool) -> None:
     else:
         for finding in findings:
             mark = click.style("ok  ", fg="green") if finding.ok else click.style("bad ", fg="red")
-            click.echo(f"{mark} {finding.check}: {finding.detail}")
+            click.echo(f"{mark} {show.readable(f'{finding.check}: {finding.detail}')}")
     if not all(finding.ok for finding in findings):
         sys.exit(1)
 

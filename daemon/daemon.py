@@ -26,7 +26,7 @@ from daemon.power import on_battery
 from daemon.processes import Workers
 from daemon.restore import back_up_daily
 from daemon.schedule import missed_night, start_over, start_schedule
-from daemon.show import readable
+from daemon.show import readable, say
 from daemon.state import State, locked
 from daemon.steps import Clock
 from daemon.supervisor import Supervisor
@@ -117,11 +117,11 @@ def _introduce(app: App, config: Config) -> None:
         {"pid": os.getpid(), "since": time_text(_now()), "folders": folders},
     )
     for folder in folders:
-        click.echo(f"Watching {readable(folder)} and all below it.")
-    click.echo(f"The record and the models are in {readable(str(app.state.root))}")
-    click.echo(f"Options are read from {readable(str(app.config_path))}")
+        say(f"Watching {folder} and all below it.")
+    say(f"The record and the models are in {app.state.root}")
+    say(f"Options are read from {app.config_path}")
     if trouble := backbone_trouble(config.model):
-        click.echo(f"Note: {trouble}")
+        say(f"Note: {trouble}")
     program = shlex.quote(readable(str(Path(sys.executable).with_name("genrewatch"))))
     click.echo(
         "Drop music into the folder: each new file without a genre gets one, or an honest "
@@ -148,7 +148,7 @@ def _back_up(state: State, supervisor: Supervisor) -> None:
 
 
 def _say(path: str, outcome: str) -> None:
-    click.echo(f"{readable(path.rpartition('/')[2])}: {outcome}")
+    say(f"{path.rpartition('/')[2]}: {outcome}")
 
 
 @contextmanager

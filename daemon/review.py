@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 
 from daemon.acts import Desk
-from daemon.show import percent, readable, show_tagged
+from daemon.show import percent, say, show_tagged
 from daemon.status import Judged
 
 __all__ = ["walk_through"]
@@ -27,10 +27,11 @@ def walk_through(waiting: tuple[Judged, ...], desk: Desk, now: Callable[[], date
 
 def _ask(item: Judged, desk: Desk, now: Callable[[], datetime]) -> bool:
     guesses = item.guesses()
-    click.secho(f"\n{readable(item.row.path)}", bold=True)
-    click.echo(f"  {item.row.reason}")
+    say()
+    say(item.row.path, bold=True)
+    say(f"  {item.row.reason}")
     for number, guess in enumerate(guesses, start=1):
-        click.echo(f"  {number}  {guess['genre']} ({percent(guess['confidence'])})")
+        say(f"  {number}  {guess['genre']} ({percent(guess['confidence'])})")
     try:
         answer = click.prompt("  genre", default="", show_default=False).strip()
     except click.Abort:  # end of input, or Ctrl-C: what was answered stands

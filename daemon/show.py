@@ -26,6 +26,7 @@ __all__ = [
     "progress",
     "readable",
     "restored_json",
+    "say",
     "show_classification",
     "show_copies",
     "show_feedback",
@@ -41,8 +42,18 @@ SHOWN = 3
 
 def readable(path: str) -> str:
     """Return *path* fit for a terminal: odd bytes and control characters are escaped."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in path)
+
+
+def _escaped(letter: str) -> str:
+    """Return \\xff for a byte that is no text, and what Python writes for the rest."""
+    byte = ord(letter) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(letter)[1:-1]  # noqa: PLR2004
+
+
+def say(line: str = "", *, err: bool = False, **style: Any) -> None:
+    """Print a line; no file name, tag or error in it can steer the terminal."""
+    click.secho(readable(line), err=err, **style)
 
 
 def percent(confidence: float) -> str:
@@ -130,24 +141,24 @@ def show_copies(copies: Sequence[Copy]) -> None:
         backup = copy.backup
         why = f", before the step to schema {backup.before}" if backup.before else ""
         state = f"damaged ({copy.trouble})" if copy.trouble else "whole"
-        click.echo(f"{backup.day}  {backup.size / 2**20:.1f} MB, {state}{why}")
+        say(f"{backup.day}  {backup.size / 2**20:.1f} MB, {state}{why}")
     if not copies:
-        click.echo("No backup yet: one is made each day while the daemon runs.")
+        say("No backup yet: one is made each day while the daemon runs.")
 
 
 def show_classification(found: Classification) -> None:
     """Print a verdict in a few lines."""
-    click.secho(readable(found.path), bold=True)
+    say(found.path, bold=True)
     for item in found.genres[:SHOWN]:
         bar = "█" * round(item.confidence * 20)
-        click.echo(f"  {percent(item.confidence):>4}  {bar:<20}  {item.genre}")
-    click.echo(f"  {found.decision}: {found.reason}")
+        say(f"  {percent(item.confidence):>4}  {bar:<20}  {item.genre}")
+    say(f"  {found.decision}: {found.reason}")
 
 
 def show_tagged(done: Tagged) -> None:
     """Print what became of one file."""
     change = f"{_genres(done.old)} → {_genres(done.new)}  " if done.old != done.new else ""
-    click.echo(f"{readable(done.path)}: {change}{done.reason}", err=done.failed)
+    say(f"{done.path}: {change}{done.reason}", err=done.failed)
 
 
 def show_history(writes: list[WriteRow], feedback: list[FeedbackRow]) -> None:
@@ -155,27 +166,27 @@ def show_history(writes: list[WriteRow], feedback: list[FeedbackRow]) -> None:
     lines = [(row.begun_at, _write_line(row)) for row in writes]
     lines += [(row.at, _feedback_line(row)) for row in feedback]
     for moment, line in sorted(lines):
-        click.echo(f"{_local(moment)}  {line}")
+        say(f"{_local(moment)}  {line}")
 
 
 def show_feedback(row: FeedbackRow) -> None:
     """Print one feedback in a line."""
-    click.echo(f"{_local(row.at)}  {readable(row.path)}: {_feedback_line(row)}")
+    say(f"{_local(row.at)}  {row.path}: {_feedback_line(row)}")
 
 
 def show_model(manifest: Manifest, *, in_use: bool) -> None:
     """Print a model version with its honest figure and what it was trained on."""
-    click.secho(f"{manifest.version}{'  (in use)' if in_use else ''}", bold=True)
-    click.echo(f"  {_figure(dict(manifest.metrics))}")
-    click.echo(f"  {', '.join(manifest.genres)}")
-    click.echo(f"  {manifest.provenance} {manifest.licence}")
+    say(f"{manifest.version}{'  (in use)' if in_use else ''}", bold=True)
+    say(f"  {_figure(dict(manifest.metrics))}")
+    say(f"  {', '.join(manifest.genres)}")
+    say(f"  {manifest.provenance} {manifest.licence}")
 
 
 def show_status(status: Status) -> None:
     """Print the status for a person."""
     _show_daemon(status)
     counts = status.counts
-    click.echo(
+    say(
         f"Files: {counts.get('tagged', 0)} tagged by us, {counts.get('not_sure', 0)} not sure, "
         f"{counts.get('left', 0)} left alone, {counts.get('pending', 0)} waiting, "
         f"{len(status.failed)} failed"
@@ -183,7 +194,7 @@ def show_status(status: Status) -> None:
     _show_backlog(status.backlog)
     if status.skipped["folders"] or status.skipped["files"]:
         skipped = status.skipped
-        click.echo(f"Never entered by rule: {skipped['folders']} folders, {skipped['files']} files")
+        say(f"Never entered by rule: {skipped['folders']} folders, {skipped['files']} files")
     _show_recent(status.recent)
     _show_model(status)
     _show_needs(status)
@@ -194,9 +205,9 @@ def _show_daemon(status: Status) -> None:
     paused = " (paused; genrewatch resume)" if status.paused else ""
     since = status.daemon.get("since")
     when = f" since {_local(since)}" if status.running and since else ""
-    click.secho(f"genrewatch is {state}{when}{paused}", bold=True)
+    say(f"genrewatch is {state}{when}{paused}", bold=True)
     for folder in status.folders:
-        click.echo(f"Watches {readable(folder)}")
+        say(f"Watches {folder}")
 
 
 def _show_backlog(backlog: dict[str, Any]) -> None:
@@ -207,14 +218,14 @@ def _show_backlog(backlog: dict[str, Any]) -> None:
         pace = f"; waits: {backlog['waits']}"
     elif backlog["ends"]:
         pace = f", {backlog['a_minute']:.0f} a minute, until about {_local(backlog['ends'])}"
-    click.echo(f"Still to be read of what lay there before: {backlog['left']} files{pace}")
+    say(f"Still to be read of what lay there before: {backlog['left']} files{pace}")
 
 
 def _show_recent(recent: tuple[Judged, ...]) -> None:
     if recent:
-        click.echo("Last verdicts:")
+        say("Last verdicts:")
     for item in recent:
-        click.echo(f"  {readable(_name(item.row.path))}: {_outcome(item)}")
+        say(f"  {_name(item.row.path)}: {_outcome(item)}")
 
 
 def _outcome(item: Judged) -> str:
@@ -225,18 +236,18 @@ def _outcome(item: Judged) -> str:
 
 
 def _show_model(status: Status) -> None:
-    click.echo(f"Model {status.model['version']}: {_figure(status.model)}")
-    click.echo(
+    say(f"Model {status.model['version']}: {_figure(status.model)}")
+    say(
         f"Feedback: {status.feedback} in all, "
         f"{status.feedback_since_training} since the last training"
     )
     last = status.last_training
     if last:
-        click.echo(f"Last training {_local(last['at'])}: {last['outcome']} – {last['reason']}")
+        say(f"Last training {_local(last['at'])}: {last['outcome']} – {last['reason']}")
     else:
-        click.echo("Last training: none yet")
+        say("Last training: none yet")
     if status.next_training:
-        click.echo(f"Next training: {_local(status.next_training)}")
+        say(f"Next training: {_local(status.next_training)}")
 
 
 def _figure(metrics: dict[str, Any]) -> str:
@@ -250,11 +261,11 @@ def _figure(metrics: dict[str, Any]) -> str:
 
 def _show_needs(status: Status) -> None:
     for trouble in status.trouble:
-        click.secho(f"Needs you: {trouble}", fg="red")
+        say(f"Needs you: {trouble}", fg="red")
     for row in status.failed[:10]:
-        click.secho(f"Failed: {readable(row.path)}: {row.reason}", fg="red")
+        say(f"Failed: {row.path}: {row.reason}", fg="red")
     if status.counts.get("not_sure"):
-        click.echo(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
+        say(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
 
 
 def _write_line(row: WriteRow) -> str:

@@ -33,6 +33,8 @@ from core.tags.vorbis import flac_contents, ogg_contents, write_flac, write_ogg
 
 __all__ = ["FORMATS", "Format", "format_of", "opened", "read", "read_file", "translated"]
 
+# what is read goes to the record and to the screen: no file may flood them
+LONGEST_GENRES, LONGEST_FIELD = 2_000, 1_000
 HEAD = 1 << 16  # bytes looked at; junk between a tag and the first MPEG frame may be long
 
 
@@ -68,7 +70,9 @@ def read_file(file: BinaryIO, path: str) -> TagReading:
     with translated(path):
         row = format_of(file, path)
         found = row.contents(file)
-    field = {name: "; ".join(texts) for name, texts in found.fields.items()}
+    if sum(map(len, found.genres)) > LONGEST_GENRES:
+        raise TagError(f"its genres are longer than {LONGEST_GENRES:,} characters", path)
+    field = {name: "; ".join(texts)[:LONGEST_FIELD] for name, texts in found.fields.items()}
     return TagReading(
         format=row.name,
         genres=found.genres,

@@ -203,3 +203,28 @@ def test_a_missing_file_is_named_with_its_reason(state: Path, tmp_path: Path) ->
     assert result.exit_code == 1
     assert document[0]["decision"] == "error"
     assert document[0]["reason"]
+
+
+STEERING = "a\x1b[2J\x1b]0;gone\x07\u202e\n\x9b31m \udcff.mp3"
+
+
+def test_no_name_and_no_tag_steers_the_terminal(state: Path) -> None:
+    """Escapes, line breaks and changes of direction are shown, not sent; JSON is plain ASCII."""
+    path = f"/m/{STEERING}"
+    db = open_library(state / "library.db")
+    row = file_row(path, fingerprint=None, state="failed", reason=f"a genre: {STEERING[:-6]}")
+    files.save_file(db, row, NOON)
+    said = FeedbackRow(
+        path=path, fingerprint="f", kind="label", old=(), new=("\x1b[31mred",), via="tag"
+    )
+    feedback_log.record_feedback(db, said, NOON)
+    db.close()
+
+    for arguments in (["status"], ["feedback"], ["history", path]):
+        shown = run(state, *arguments).output
+        lines = shown.replace("\n", "")
+        assert lines.isprintable(), repr(shown)
+    assert r"a\x1b[2J\x1b]0;gone\x07\u202e\n\x9b31m \xff.mp3" in run(state, "status").output
+    document = run(state, "status", "--json").output
+    assert document.isascii()
+    assert json.loads(document)["failed"][0]["path"] == path

@@ -222,3 +222,15 @@ def test_mutagen_is_told_apart_from_its_bugs(tmp_path, monkeypatch):
         read(str(path))
 
     assert isinstance(caught.value.__cause__, IndexError)
+
+
+def test_a_tag_cannot_flood_the_record(tmp_path):
+    """A genre of megabytes is refused, another field read as far as anybody would show it."""
+    path = make_audio(tmp_path / "a.flac", seconds=1, genre="Jazz", title="la" * 500_000)
+
+    found = read(str(path))
+    assert (found.genres, found.title) == (("Jazz",), "la" * 500)
+
+    retag(path, genre="x" * 1_000_000)
+    with pytest.raises(TagError, match="longer than 2,000 characters"):
+        read(str(path))
