@@ -16,10 +16,10 @@ from tests.audio import retag
 DICE = 100
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", [0, 4, 5])
 def test_bombs_go_off_in_nobodys_hands(tmp_path: Path, part: int) -> None:
     """Sizes of gigabytes, thousands of levels, frames that unpack without end."""
-    found = try_all(tmp_path, range(part * 2, len(bombs()), 6), seed=1)
+    found = try_all(tmp_path, range(part, len(bombs()), 6), seed=1)
 
     assert found["bad"] == []
 
