@@ -4,6 +4,7 @@
 and after by plain PyAV and mutagen, none of it through core.
 """
 
+import hashlib
 import os
 import resource
 import struct
@@ -23,6 +24,7 @@ from mutagen.flac import FLAC
 from mutagen.id3 import ID3, BitPaddedInt
 
 from core.errors import GenrewatchError
+from core.tags import Prepared
 
 __all__ = ["Attempt", "attempt", "difference", "is_sentence"]
 
@@ -40,29 +42,37 @@ TAG_ERRORS = (
 class Attempt:
     """How far the program came with one file, and what it took."""
 
-    step: str  # where it ended: "probe", "listen", "write" or "done"
+    step: str  # where it ended: "glance", "probe", "listen", "write", "undo" or "done"
     reason: str  # of a refusal; empty where there was none
     foreign: str  # an exception that is none of ours
-    seconds: float
+    seconds: float  # of the processor: the machine may be busy
     peak_mb: float
     held_mb: float
+    undone: str  # sha256 of the file as its undo record makes it again; empty where not written
 
 
 def attempt(path: str, genre: str, scratch: str) -> Attempt:
-    """Probe, decode and tag the file as the daemon would, and tell where that ended."""
-    from core.analysis import probe
+    """Probe, decode, tag and take back as the daemon would, and tell where that ended."""
+    from core.analysis import glance, probe
     from core.analysis.decode import listen
     from core.analysis.segments import plan_segments
-    from core.tags.rewrite import write_genres
+    from core.tags.rewrite import prepare, take_place
 
     _forget_peak()
-    began, step, reason, foreign = time.monotonic(), "probe", "", ""
+    began, step, reason, foreign, undone = time.process_time(), "glance", "", "", ""
     try:
+        glance(path)
+        step = "probe"
         found = probe(path)
         step = "listen"
         listen(path, plan_segments)
         step = "write"
-        write_genres(path, (genre,), scratch=scratch, expected=found.stamp)
+        prepared = prepare(path, (genre,), scratch=scratch, expected=found.stamp)
+        result = take_place(path, scratch, prepared)
+        if result.kept:
+            Path(scratch).unlink()
+        step = "undo"
+        undone = _taken_back(path, prepared, scratch) if prepared.changed else ""
         step = "done"
     except GenrewatchError as error:
         reason = error.reason
@@ -74,10 +84,30 @@ def attempt(path: str, genre: str, scratch: str) -> Attempt:
         step=step,
         reason=reason,
         foreign=foreign,
-        seconds=time.monotonic() - began,
+        seconds=time.process_time() - began,
         peak_mb=_status_mb("VmHWM"),
         held_mb=_status_mb("VmRSS"),
+        undone=undone,
     )
+
+
+def _taken_back(path: str, prepared: Prepared, scratch: str) -> str:
+    """Return the hash of the copy that the undo record makes; the file stays as written."""
+    from core.tags.rewrite import prepare_back
+
+    prepare_back(
+        path,
+        prepared.undo,
+        prepared.hash_after,
+        prepared.hash_before,
+        prepared.old,
+        prepared.new,
+        scratch=scratch,
+    )
+    copy = Path(scratch)
+    digest = hashlib.sha256(copy.read_bytes()).hexdigest()
+    copy.unlink()
+    return digest
 
 
 def is_sentence(reason: str) -> bool:

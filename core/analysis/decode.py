@@ -235,7 +235,9 @@ class _Audio:
             raise AudioError("holds no audio that can be heard", self._path, remedy)
 
     def _head(self) -> "_Head":
-        return _Head(f"{self._stream.codec_context.name} {self._stated_duration_s():.3f}")
+        codec = self._stream.codec_context
+        name = codec.name if codec is not None else "unknown"
+        return _Head(f"{name} {self._stated_duration_s():.3f}")
 
     def windows(self, spans: tuple[Span, ...]) -> tuple[Samples, ...]:
         """Decode *spans* by seeking; from the start to the end where seeking fails."""

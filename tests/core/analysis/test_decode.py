@@ -379,5 +379,6 @@ def test_sound_that_nothing_here_decodes_is_refused(tmp_path):
     for path, at, bad in ((flac, 8, bytes(4)), (caf, 28, b"what")):
         content = path.read_bytes()
         path.write_bytes(content[:at] + bad + content[at + 4 :])
+        assert len(scan(str(path)).fingerprint) == 32  # it can be known, though not heard
         with pytest.raises(AudioError, match="decode"):
             listen(str(path), plan_segments)
