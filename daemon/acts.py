@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
@@ -17,24 +17,26 @@ from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.decision.verdict import Verdict
-from core.errors import GenrewatchError, UntaggableFile, WorkerError, WriteRefused
+from core.errors import GenrewatchError, UntaggableFile, WriteDelayed, WriteRefused
 from core.library import feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
 from core.library.writes import WriteRow
 from core.stamp import Stamp
-from core.tags import journal
-from core.tags.journal import Job, Writer
-from daemon import meeting, processes
+from core.tags import WriteResult, journal
+from core.tags.journal import Witness, Writer
+from daemon import meeting, processes, undoing
 from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.classification import Classification
 from daemon.config import Config
 from daemon.judge import Judge, hearing_row, verdict_row
 from daemon.limits import seconds_for
 from daemon.processes import Workers
+from daemon.retry import tried_again_later
 from daemon.scan import is_on_lost_mount
 from daemon.watch import Rules, walk
+from daemon.writing import Course, Pen, carry_out
 
 if TYPE_CHECKING:
     from core.analysis import Probe
@@ -77,12 +79,14 @@ class Desk:
         *,
         writer: Writer,
         guard: Callable[[str], None] = lambda path: None,
+        witness: Witness = lambda row: None,
     ) -> None:
         self._db = db
         self._config = config
         self._workers = workers
         self._writer = writer
         self._guard = guard
+        self._witness = witness
         self._judge = Judge(db, models, config.policy)
 
     # listening ---------------------------------------------------------------------------
@@ -122,7 +126,7 @@ class Desk:
             return self._tag_by_verdict(row, now, dry_run=dry_run)
         except GenrewatchError as error:
             if not dry_run:
-                self._set_aside(path, error.reason, now)
+                self._set_aside(path, error, now)
             return Tagged(path=path, reason=error.reason, failed=True)
 
     def confirm_not(self, path: str, genre: str, now: datetime) -> Tagged:
@@ -138,23 +142,27 @@ class Desk:
             self._remember_verdict(row, self._judge.verdict(kept, row), now)
         return Tagged(path=path, reason=f"remembered: not {genre}")
 
-    def undo(self, path: str, now: datetime, *, dry_run: bool) -> Tagged:
-        """Take back our last standing write of the file at *path*."""
-        past = writes.newest_standing_write(self._db, path)
-        if past is None:
+    def undo(
+        self, path: str, now: datetime, *, dry_run: bool, back_to: int | None = None
+    ) -> Tagged:
+        """Take back our last standing write of the file, or all down to the write *back_to*.
+
+        Each by its own undo record, the latest first; the first that is refused ends it.
+        """
+        past = undoing.standing_down_to(self._db, path, back_to)
+        if not past:
             return Tagged(path=path, reason="there is no write of ours to undo", failed=True)
         try:
             row, _ = self._read(path, None if dry_run else now)
-            if dry_run:
-                return Tagged(path=path, old=row.genres, new=past.old, reason="would be undone")
-            return self._undo(row, past, now)
+            for write in past:
+                journal.check_undo(row, write)
+                row = self._would_undo(row, write) if dry_run else self._undo(row, write, now)
         except GenrewatchError as error:
-            return Tagged(path=path, old=past.new, reason=error.reason, failed=True)
-
-    def standing_writes(self, limit: int) -> list[str]:
-        """Return the files of our last standing writes, the latest first, each once."""
-        rows = writes.last_writes(self._db, limit)
-        return list(dict.fromkeys(row.path for row in rows))
+            return Tagged(path=path, old=past[0].new, reason=error.reason, failed=True)
+        reason = "would be undone" if dry_run else "undone"
+        return Tagged(
+            path=path, old=past[0].new, new=row.genres, written=not dry_run, reason=reason
+        )
 
     def existing_without_genre(self) -> list[str]:
         """Return the files that lay there before their folder was watched and have no genre."""
@@ -168,7 +176,6 @@ class Desk:
             return Tagged(path=row.path, old=row.genres, new=genres, reason="would be written")
         kind = kind_of_word(row.genres, Origin(row.origin), genres)
         self._keep_segments(row)
-        job = self._begin(row, genres, Origin.PERSON, via, now)
 
         def remember(written: FileRow) -> None:
             if kind is not None:
@@ -176,7 +183,8 @@ class Desk:
                 feedback_log.record_feedback(self._db, said, now)
             meeting.learn_spellings(self._db, written.genres, now)
 
-        return self._carry_out(job, row, now, remember)
+        course = self._pen(now).write(row, genres, Origin.PERSON, via, remember)
+        return self._written(row, self._carry_out(course), "written")
 
     def _tag_by_verdict(self, row: FileRow, now: datetime, *, dry_run: bool) -> Tagged:
         hearing = self._hear(row.path, row)
@@ -190,48 +198,25 @@ class Desk:
         if dry_run:
             return Tagged(path=row.path, old=row.genres, new=new, reason="would be written")
         self._remember_verdict(row, verdict, now)
-        job = self._begin(row, new, Origin.OURS, "tag", now)
-        return self._carry_out(job, row, now, lambda written: None, reason=decision.reason)
+        course = self._pen(now).write(row, new, Origin.OURS, "tag")
+        return self._written(row, self._carry_out(course), decision.reason)
 
-    def _undo(self, row: FileRow, past: WriteRow, now: datetime) -> Tagged:
-        job = journal.begin_undo(self._db, row, past, writer=self._writer, now=now)
-        return self._carry_out(job, row, now, lambda written: None, reason="undone")
+    def _would_undo(self, row: FileRow, past: WriteRow) -> FileRow:
+        return replace(row, genres=past.old, origin=past.old_origin)
 
-    def _begin(
-        self, row: FileRow, genres: tuple[str, ...], origin: Origin, cause: str, now: datetime
-    ) -> Job:
-        return journal.begin(
-            self._db,
-            row,
-            genres,
-            origin=origin.value,
-            cause=cause,
-            writer=self._writer,
-            now=now,
+    def _undo(self, row: FileRow, past: WriteRow, now: datetime) -> FileRow:
+        self._carry_out(self._pen(now).undo(row, past))
+        return files.file_at(self._db, row.path) or row
+
+    def _pen(self, now: datetime) -> Pen:
+        return Pen(
+            self._db, self._config, writer=self._writer, now=lambda: now, witness=self._witness
         )
 
-    def _carry_out(
-        self, job: Job, row: FileRow, now: datetime, extra: Any, reason: str = "written"
-    ) -> Tagged:
-        try:
-            result = self._workers.call(
-                processes.REWRITE,
-                job.path,
-                job.genres,
-                timeout=self._config.workers.timeout_seconds,
-                **processes.rewrite_options(job, self._config.tags),
-            )
-        except WorkerError:
-            self._recover_own(job, now)
-            raise
-        except GenrewatchError as error:
-            journal.abandon(self._db, job, error.reason, now)
-            raise
-        except KeyboardInterrupt:  # the worker is deaf to Ctrl-C and might end what it began
-            self._workers.close(kill=True)
-            self._recover_own(job, now)
-            raise
-        journal.commit(self._db, job, result, now, extra)
+    def _carry_out(self, course: Course) -> WriteResult:
+        return carry_out(course, self._workers)
+
+    def _written(self, row: FileRow, result: WriteResult, reason: str) -> Tagged:
         return Tagged(path=row.path, old=result.old, new=result.new, written=True, reason=reason)
 
     # reading -----------------------------------------------------------------------------
@@ -260,18 +245,7 @@ class Desk:
     def _recover(self, now: datetime | None) -> None:
         """Close what commands left open that were killed; a dry run closes nothing."""
         if now is not None:
-            meeting.recover(self._db, processes.is_alive, self._genres_of, now)
-
-    def _recover_own(self, job: Job, now: datetime) -> None:
-        row = writes.open_write_at(self._db, job.path)
-        if row is not None:
-            journal.resolve(
-                self._db,
-                row,
-                self._genres_of(job.path),
-                now,
-                lambda write, file: meeting.say_by_write(self._db, write, file, now),
-            )
+            meeting.recover(self._db, processes.is_alive, self._genres_of, now, self._witness)
 
     def _genres_of(self, path: str) -> tuple[tuple[str, ...], Stamp] | None:
         return processes.read_genres(self._workers, path, self._config.workers.timeout_seconds)
@@ -319,7 +293,11 @@ class Desk:
         elif row.state == "pending":
             files.set_state(self._db, row.path, "left", decision.reason, now)
 
-    def _set_aside(self, path: str, reason: str, now: datetime) -> None:
+    def _set_aside(self, path: str, error: GenrewatchError, now: datetime) -> None:
         row = files.file_at(self._db, path)
-        if row is not None and row.state == "pending":
-            files.set_state(self._db, path, "failed", reason, now)
+        if row is None or row.state != "pending":
+            return
+        failed = replace(row, state="failed", reason=error.reason)
+        if isinstance(error, WriteDelayed):
+            failed = tried_again_later(failed, now)
+        files.save_file(self._db, failed, now)

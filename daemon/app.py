@@ -115,6 +115,7 @@ class App:
                 workers,
                 writer=processes.this_process(),
                 guard=lambda path: check_free(path, watched_now(self.db, self.state)),
+                witness=self.witness.recorder(self.db),
             )
         self.witness.settle(self.db)
 

@@ -5,16 +5,19 @@ Heavy imports stand inside the commands: a spawned worker imports this file agai
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from core.errors import GenrewatchError
 from daemon.app import App, set_up_logging
 
-__all__ = ["cli", "main"]
+if TYPE_CHECKING:
+    from daemon.acts import Tagged
+
+__all__ = ["cli", "files_named", "main", "report_each"]
 
 SECTIONS = {
     "Every day": ("run", "status", "classify", "tag", "undo", "history", "pause", "resume"),
@@ -107,7 +110,7 @@ def classify(app: App, paths: tuple[str, ...], as_json: bool) -> None:
     from daemon import show
 
     found = []
-    with app.desk() as desk, show.progress("Listening", _files(app, paths)) as each:
+    with app.desk() as desk, show.progress("Listening", files_named(app, paths)) as each:
         for path in each:
             found.append(desk.classify(path))
             if not as_json:
@@ -134,58 +137,13 @@ def tag(
 ) -> None:
     """write the genre of files, folders, or paths on standard input"""
     with app.desk() as desk:
-        names = desk.existing_without_genre() if existing and not paths else _files(app, paths)
-        _report(
+        names = desk.existing_without_genre() if existing and not paths else files_named(app, paths)
+        report_each(
             "Tagging",
             names,
             lambda path: desk.tag(path, genres, _now(), dry_run=dry_run),
             as_json=as_json,
         )
-
-
-@cli.command()
-@click.argument("paths", nargs=-1, metavar="[FILE]…")
-@click.option("--last", metavar="N", type=click.IntRange(min=1), help="the last N writes")
-@click.option("--all", "everything", is_flag=True, help="every write of ours that stands")
-@click.option("--dry-run", is_flag=True, help="only say what would be undone")
-@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-@click.pass_obj
-def undo(
-    app: App,
-    paths: tuple[str, ...],
-    last: int | None,
-    everything: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """take back writes: the last one, of files, of the last N, or all"""
-    with app.desk() as desk:
-        if paths:
-            names = _files(app, paths)
-        else:
-            names = desk.standing_writes(-1 if everything else last or 1)
-        if not names and not as_json:
-            click.echo("Nothing to undo.")
-        _report(
-            "Undoing", names, lambda path: desk.undo(path, _now(), dry_run=dry_run), as_json=as_json
-        )
-
-
-@cli.command()
-@click.argument("file", metavar="FILE")
-@click.pass_obj
-def history(app: App, file: str) -> None:
-    """show every write and every feedback of a file"""
-    from core.library import feedback_log, files, writes
-    from daemon import show
-
-    path = os.path.abspath(os.path.expanduser(file))  # noqa: PTH100, PTH111
-    row = files.file_at(app.db, path)
-    said = feedback_log.feedback_of_track(app.db, row.fingerprint or "") if row else []
-    done = writes.writes_at(app.db, path)
-    if not done and not said:
-        click.echo("Nothing was ever written to this file, and nothing said of it.")
-    show.show_history(done, said)
 
 
 @cli.command()
@@ -240,21 +198,24 @@ def feedback(app: App, as_json: bool) -> None:
         click.echo("No feedback yet: change a genre in any tag editor, or: genrewatch review")
 
 
-def _report(label: str, names: Sequence[str], act: Any, *, as_json: bool) -> None:
+def report_each[Item](
+    label: str, items: Sequence[Item], act: Callable[[Item], "Tagged"], *, as_json: bool
+) -> None:
+    """Do *act* for each item under a progress bar, tell of each, and exit 1 if any failed."""
     from daemon import show
 
     done = []
-    with show.progress(label, names) as each:
-        for path in each:
-            done.append(act(path))
+    with show.progress(label, items) as each:
+        for item in each:
+            done.append(act(item))
             if not as_json:
                 show.show_tagged(done[-1])
     if as_json:
-        show.print_json([show.tagged_json(item) for item in done])
-    _exit_if_any(item.failed for item in done)
+        show.print_json([show.tagged_json(tagged) for tagged in done])
+    _exit_if_any(tagged.failed for tagged in done)
 
 
-def _files(app: App, paths: tuple[str, ...]) -> list[str]:
+def files_named(app: App, paths: tuple[str, ...]) -> list[str]:
     """Return the files named on the command line, or one a line on standard input."""
     from daemon.acts import expand_paths
     from daemon.scan import rules_of
@@ -284,9 +245,9 @@ def _now() -> datetime:
 
 
 def _add_other_commands() -> None:
-    from daemon import cli_model, cli_setup
+    from daemon import cli_model, cli_setup, cli_undo
 
-    for module in (cli_model, cli_setup):
+    for module in (cli_undo, cli_model, cli_setup):
         for command in module.COMMANDS:
             cli.add_command(command)
 

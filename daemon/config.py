@@ -64,6 +64,7 @@ class Tags:
     keep_mtime: bool = False
     hard_links: Literal["skip", "write"] = "skip"
     keep_owner: bool = True
+    undo_mb: int = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "watch.settle_seconds": (0.0, 3600.0),
     "watch.rescan_minutes": (0.01, 1440.0),
     "watch.quiet_hours": (0.0, 8760.0),
+    "tags.undo_mb": (1, 1_000_000),
     "policy.threshold": (0.0, 1.0),
     "policy.promise": (0.5, 0.999),
     "workers.count": (1, 64),

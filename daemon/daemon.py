@@ -89,6 +89,7 @@ def _watch(app: App, config: Config) -> None:
         report=_say,
         settle_witness=lambda: app.witness.settle(app.db),
         clock_set_back=lambda: start_over(schedule, config.training),
+        witness=app.witness.recorder(app.db),
     )
     schedule = start_schedule(
         config.training,

@@ -12,12 +12,12 @@ from typing import Any
 from core.errors import GenrewatchError, WorkerError
 from daemon.processes import Workers
 
-__all__ = ["BACKLOG", "FIRST", "HEAR", "NEW", "Job", "Jobs"]
+__all__ = ["BACKLOG", "FIRST", "HEAR", "NEW", "URGENT", "Job", "Jobs"]
 
-# What is begun is ended before the next file is begun, so that a storm of drops starves no
-# write; what a person may have changed comes before all that is new, and what lay there before
-# comes last.
-FIRST, HEAR, NEW, BACKLOG = range(4)
+# A write that is half done goes on at once. What is begun is ended before the next file is
+# begun, so that a storm of drops starves no write; what a person may have changed comes before
+# all that is new, and what lay there before comes last.
+URGENT, FIRST, HEAR, NEW, BACKLOG = range(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,9 @@ class Jobs:
         """Queue a job; *prepare* makes it when its turn comes, None if it is moot by then."""
         heapq.heappush(self._waiting, _Waiting(priority, next(self._numbers), prepare))
 
-    def start(self) -> None:
-        """Give waiting jobs to free workers."""
-        while self._waiting and self._workers.free():
+    def start(self, lowest: int = BACKLOG) -> None:
+        """Give waiting jobs to free workers, none of less priority than *lowest*."""
+        while self._waiting and self._waiting[0].priority <= lowest and self._workers.free():
             job = heapq.heappop(self._waiting).prepare()
             if job is not None:
                 self._run(job)

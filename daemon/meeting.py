@@ -21,7 +21,7 @@ from core.library.schema import writing
 from core.library.writes import WriteRow
 from core.stamp import Stamp
 from core.tags import journal
-from core.tags.journal import Writer
+from core.tags.journal import Witness, Writer
 from core.taxonomy import fold, fold_all
 
 if TYPE_CHECKING:
@@ -148,9 +148,17 @@ def recover(
     alive: Callable[[Writer], bool],
     genres_of: Callable[[str], tuple[tuple[str, ...], Stamp] | None],
     now: datetime,
+    witness: Witness = lambda row: None,
 ) -> None:
     """Close the writes that dead writers left open, and record the word of those that were done."""
-    journal.recover(db, alive, genres_of, now, lambda write, row: say_by_write(db, write, row, now))
+    journal.recover(
+        db,
+        alive,
+        genres_of,
+        now,
+        lambda write, row: say_by_write(db, write, row, now),
+        witness,
+    )
 
 
 def say_by_write(db: Database, write: WriteRow, row: FileRow, now: datetime) -> None:

@@ -5,6 +5,7 @@ never imported. A worker that dies or hangs costs its one job: each has an execu
 own, so it is known which. The seam is concurrent.futures.Executor.
 """
 
+import functools
 import importlib
 import json
 import multiprocessing
@@ -19,13 +20,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from core.errors import GenrewatchError, TrainingError, WorkerError
 from core.stamp import Stamp
+from core.tags import Prepared
 from core.tags.journal import Job, Writer
 from daemon import limits
 from daemon.config import Tags
@@ -40,16 +42,16 @@ __all__ = [
     "PREPARE",
     "PREPARE_BACK",
     "PROBE",
-    "REWRITE",
     "SCORE",
     "TAKE_PLACE",
     "TRAIN",
     "Workers",
     "is_alive",
     "one_thread_each",
+    "preparing",
     "read_genres",
-    "rewrite_options",
     "run_trainer",
+    "taking_place",
     "this_process",
 ]
 
@@ -57,7 +59,6 @@ GLANCE = "core.analysis:glance"
 PROBE = "core.analysis:probe"
 ANALYSE = "core.analysis:analyse"
 SCORE = "core.analysis:score"
-REWRITE = "core.tags.rewrite:write_genres"
 PREPARE = "core.tags.rewrite:prepare"
 PREPARE_BACK = "core.tags.rewrite:prepare_back"
 TAKE_PLACE = "core.tags.rewrite:take_place"
@@ -232,15 +233,25 @@ def read_genres(
     return probe.tag.genres, probe.stamp
 
 
-def rewrite_options(job: Job, tags: Tags) -> dict[str, Any]:
-    """Return what a worker must know to carry out a tag write."""
-    return {
+def preparing(job: Job, tags: Tags) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """Return the call that makes the changed copy, its arguments and its options."""
+    options = {
         "scratch": job.scratch,
         "expected": job.expected,
         "keep_mtime": tags.keep_mtime,
         "allow_hard_links": tags.hard_links == "write",
         "ignore_owner": not tags.keep_owner,
     }
+    back = job.back
+    if back is None:
+        return PREPARE, (job.path, job.genres), options
+    given = (job.path, back.undo, back.hash_after, back.hash_before, job.genres, back.written)
+    return PREPARE_BACK, given, options
+
+
+def taking_place(job: Job, made: Prepared) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """Return the call that lets the copy take the file's place; the undo record stays here."""
+    return TAKE_PLACE, (job.path, job.scratch, replace(made, undo=b"")), {}
 
 
 def run_trainer(
@@ -281,12 +292,12 @@ def run_trainer(
 
 def this_process() -> Writer:
     """Return who we are, so that nobody takes our open writes for a dead process's."""
-    return Writer(pid=os.getpid(), started=_started(os.getpid()))
+    return Writer(pid=os.getpid(), started=_started(os.getpid()), boot=_boot())
 
 
 def is_alive(writer: Writer) -> bool:
     """Say whether that very process still runs."""
-    return _started(writer.pid) == writer.started != ""
+    return writer.boot == _boot() and _started(writer.pid) == writer.started != ""
 
 
 def _started(pid: int) -> str:
@@ -294,13 +305,24 @@ def _started(pid: int) -> str:
     if Path("/proc/self/stat").exists():
         with suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
-            return f"{boot}/{fields[19]}"
+            return fields[19]
         return ""
     answer = subprocess.run(
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return answer.stdout.strip()
+
+
+@functools.cache
+def _boot() -> str:
+    """Return what tells this run of the system from those before; never empty."""
+    named = Path("/proc/sys/kernel/random/boot_id")
+    if named.exists():
+        return named.read_text("utf-8").strip()
+    # the time of boot moves with the clock, this does not
+    asked = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
 
 
 def _begin(pid: Any, nice: int, memory_mb: int) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from core.library.feedback_log import FeedbackRow
-from core.library.writes import WriteRow
 from core.registry import Manifest
 from daemon.acts import Tagged
 from daemon.classification import Classification
+from daemon.history import Event
 from daemon.restore import Copy, Restored
 from daemon.status import Judged, Status
 
@@ -29,8 +29,8 @@ __all__ = [
     "say",
     "show_classification",
     "show_copies",
+    "show_event",
     "show_feedback",
-    "show_history",
     "show_model",
     "show_status",
     "show_tagged",
@@ -38,6 +38,13 @@ __all__ = [
 ]
 
 SHOWN = 3
+# whose a genre is from a write on
+WHOSE = {
+    "ours": "our guess",
+    "person": "your word",
+    "arrived": "as it came",
+    "none": "as it came",
+}
 
 
 def readable(path: str) -> str:
@@ -161,12 +168,14 @@ def show_tagged(done: Tagged) -> None:
     say(f"{done.path}: {change}{done.reason}", err=done.failed)
 
 
-def show_history(writes: list[WriteRow], feedback: list[FeedbackRow]) -> None:
-    """Print every write and every feedback of a file, the oldest first."""
-    lines = [(row.begun_at, _write_line(row)) for row in writes]
-    lines += [(row.at, _feedback_line(row)) for row in feedback]
-    for moment, line in sorted(lines):
-        say(f"{_local(moment)}  {line}")
+def show_event(event: Event) -> None:
+    """Print one write or word of a file's history in a line."""
+    change = f"{_genres(event.old)} → {_genres(event.new)}"
+    if event.what == "feedback":
+        say(f"{_local(event.at)}  {event.cause} (by {event.by}): {change}")
+        return
+    whose = WHOSE.get(event.by, event.by)
+    say(f"{_local(event.at)}  write ({event.cause}, {whose}): {change}{_ending(event)}")
 
 
 def show_feedback(row: FeedbackRow) -> None:
@@ -263,16 +272,19 @@ def _show_needs(status: Status) -> None:
     for trouble in status.trouble:
         say(f"Needs you: {trouble}", fg="red")
     for row in status.failed[:10]:
-        say(f"Failed: {row.path}: {row.reason}", fg="red")
+        again = f"; tried again at {_local(row.retry_at)}" if row.retry_at else ""
+        say(f"Failed: {row.path}: {row.reason}{again}", fg="red")
     if status.counts.get("not_sure"):
         say(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
 
 
-def _write_line(row: WriteRow) -> str:
-    state = (
-        "" if row.state == "done" else f" [{row.state}{': ' + row.reason if row.reason else ''}]"
-    )
-    return f"write ({row.cause}): {_genres(row.old)} → {_genres(row.new)}{state}"
+def _ending(event: Event) -> str:
+    """Say how a write ended where it does not simply stand."""
+    if event.undoes:
+        return f" [takes back the write of {_local(event.undoes)}]"
+    if event.state == "done":
+        return ""
+    return f" [{event.state}{': ' if event.reason else ''}{event.reason}]"
 
 
 def _feedback_line(row: FeedbackRow) -> str:

@@ -16,6 +16,7 @@ from daemon.backbone import backbone_trouble, model_trouble
 from daemon.config import Config, expand
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
+from daemon.undoing import undo_trouble
 
 __all__ = ["Judged", "Status", "collect", "status_json", "watched_now"]
 
@@ -89,7 +90,9 @@ def collect(
         model=model,
         last_training=_last_training(db),
         next_training=next_night(config.training, now) if config.training.nightly else None,
-        trouble=_trouble(db, fault, model_trouble, backbone_trouble(config.model)),
+        trouble=_trouble(
+            db, fault, model_trouble, backbone_trouble(config.model), undo_trouble(db, config.tags)
+        ),
     )
 
 
@@ -113,7 +116,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "left": status.counts.get("left", 0),
         "backlog": status.backlog,
         "skipped": status.skipped,
-        "failed": [{"path": row.path, "reason": row.reason} for row in status.failed],
+        "failed": [_failed_json(row) for row in status.failed],
         "review": [review_json(item) for item in status.review],
         "feedback": status.feedback,
         "feedback_since_training": status.feedback_since_training,
@@ -122,6 +125,10 @@ def status_json(status: Status) -> dict[str, Any]:
         "next_training": status.next_training,
         "trouble": list(status.trouble),
     }
+
+
+def _failed_json(row: FileRow) -> dict[str, Any]:
+    return {"path": row.path, "reason": row.reason, "retry_at": row.retry_at}
 
 
 def review_json(item: Judged) -> dict[str, Any]:

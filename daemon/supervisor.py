@@ -18,12 +18,12 @@ from core.errors import FolderHeld, LibraryError, ModelError
 from core.library import feedback_log, runs
 from core.library.faults import RESTORE, Fault, told
 from core.stamp import Stamp
-from core.tags.journal import Writer
+from core.tags.journal import Witness, Writer
 from daemon import meeting, processes
 from daemon.backlog import Backlog
 from daemon.config import Config, expand
 from daemon.folders import Folders
-from daemon.jobs import Jobs
+from daemon.jobs import URGENT, Jobs
 from daemon.judge import Judge
 from daemon.processes import Workers
 from daemon.rescans import Rescans
@@ -64,6 +64,7 @@ class Supervisor:
         report: Callable[[str, str], None] = lambda path, outcome: None,
         settle_witness: Callable[[], object] = lambda: None,
         clock_set_back: Callable[[], None] = lambda: None,
+        witness: Witness = lambda row: None,
     ) -> None:
         self._db = db
         self._config = config
@@ -77,6 +78,7 @@ class Supervisor:
         self._words = feedback_log.last_feedback_id(db)
         self._begun = False
         self._told_fault = ""
+        self._witness = witness
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         folders = [expand(folder) for folder in config.watch.folders]
         self._scan = Scan(db, folders, rules_of(config.watch), clock.now)
@@ -86,7 +88,15 @@ class Supervisor:
         self._jobs = Jobs(workers, clock.monotonic, self._inbox.put)
         judge = Judge(db, models, config.policy)
         self._steps = Steps(
-            db, config, judge, self._scan, self._jobs, writer=writer, clock=clock, report=report
+            db,
+            config,
+            judge,
+            self._scan,
+            self._jobs,
+            writer=writer,
+            clock=clock,
+            report=report,
+            witness=witness,
         )
         self._rescoring = Rescoring(
             db, judge, self._jobs, config, self._steps.judge_again, self._steps.hear_again
@@ -189,6 +199,7 @@ class Supervisor:
         self._take_messages(self._patience())
         now = self._clock.monotonic()
         self._tick()
+        self._steps.try_again()
         self._steps.fall_due(now)
         due = self._rescans.due(now)
         if due:
@@ -279,7 +290,7 @@ class Supervisor:
 
     def _recover(self) -> None:
         """Finish or roll back what a crash left open, before anything is looked at."""
-        meeting.recover(self._db, self._is_at_it, self._genres_of, self._clock.now())
+        meeting.recover(self._db, self._is_at_it, self._genres_of, self._clock.now(), self._witness)
 
     def _is_at_it(self, writer: Writer) -> bool:
         """Say whether a write of *writer* may still end; none of ours does while we rest."""
@@ -297,6 +308,7 @@ class Supervisor:
         """Let writes under way end, give up the rest."""
         deadline = self._clock.monotonic() + LEAVE_S
         while self._steps.is_writing() and self._clock.monotonic() < deadline:
+            self._jobs.start(URGENT)
             with suppress(queue.Empty):
                 self._inbox.get(timeout=0.1)()
         self._jobs.close()

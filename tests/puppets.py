@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,16 @@ from core.library import feedback_log, files, writes
 from core.library.files import FileRow
 from core.library.schema import open_library
 from core.stamp import Stamp
-from core.tags import TagReading, WriteResult
+from core.tags import Prepared, TagReading, WriteResult
 from core.tags.journal import Writer
+from core.tags.swap import exchange
 from daemon import processes
 from daemon.acts import Desk
 from daemon.config import Config, Model, Policy, Watch
 from daemon.steps import Clock
 from daemon.supervisor import Supervisor
 
-__all__ = ["GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_paper", "rewrite"]
+__all__ = ["GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_paper"]
 
 GENRES = ("Rock", "Jazz", "Folk")
 FEATURES = 135
@@ -93,7 +94,7 @@ class PaperHouse:
     def begin(self, workers: Any = None) -> None:
         """Start the daemon, by default with a worker that is done at once."""
         self.lives += 1
-        self.writer = Writer(pid=self.lives, started=str(self.lives))
+        self.writer = Writer(pid=self.lives, started=str(self.lives), boot="paper")
         self.db = open_library(self.root / "library.db")
         execute = self.db.execute
         self.db.execute = lambda *given: (self.point(), execute(*given))[1]  # type: ignore[method-assign]
@@ -137,6 +138,7 @@ class PaperHouse:
         """Take one turn of the daemon's loop."""
         self.daemon._take_messages(0.0)
         self.daemon._tick()
+        self.daemon._steps.try_again()
         self.daemon._steps.fall_due(self.time)
         self.daemon._jobs.start()
 
@@ -254,8 +256,12 @@ class Worker:
             case processes.SCORE:
                 features, folder = arguments
                 return _scores(_audio_of(features), Path(folder).name, len(features))
-            case processes.REWRITE:
-                return rewrite(*arguments, point=point, **options)
+            case processes.PREPARE:
+                return prepare(*arguments, point=point, **options)
+            case processes.PREPARE_BACK:
+                return prepare_back(*arguments, point=point, **options)
+            case processes.TAKE_PLACE:
+                return take_place(*arguments, point=point)
         raise WorkerError(f"no such call: {call}")
 
 
@@ -313,7 +319,7 @@ def _scores(audio: str, model: str, count: int) -> Any:
     return scores
 
 
-def rewrite(
+def prepare(
     path: str,
     genres: tuple[str, ...],
     *,
@@ -321,21 +327,86 @@ def rewrite(
     expected: Stamp | None,
     point: Callable[[], None] = lambda: None,
     **_: Any,
-) -> WriteResult:
-    """Rewrite paper as a worker does: a copy, a change, a rename."""
+) -> Prepared:
+    """Make the changed copy of a paper file, as a worker does."""
     before = Stamp.of(os.lstat(path)) if os.path.lexists(path) else None
     if before is None or (expected is not None and before != expected):
         raise WriteRefused("the file was changed meanwhile", path)
     said = read_paper(path)
+    old = tuple(said["genres"])
     point()
+    if old == tuple(genres):
+        return _prepared(path, old, genres, before, None)
     shutil.copyfile(path, scratch)
     point()
     paper(Path(scratch), said["audio"], genres, said["title"])
     point()
-    os.replace(scratch, path)  # noqa: PTH105
+    return _prepared(path, old, genres, before, scratch)
+
+
+def prepare_back(
+    path: str,
+    undo: bytes,
+    hash_after: str,
+    hash_before: str,
+    genres: tuple[str, ...],
+    written: tuple[str, ...],
+    *,
+    scratch: str,
+    **options: Any,
+) -> Prepared:
+    """Make the copy that takes a write back: the bytes of before, or the genre alone."""
+    whole = Path(path).read_bytes()
+    if undo and _digest(whole) == hash_after:
+        made = prepare(path, genres, scratch=scratch, **options)
+        if made.changed:
+            Path(scratch).write_bytes(undo)
+            assert _digest(undo) == hash_before
+            made = replace(made, copy=Stamp.of(os.lstat(scratch)))
+        return made
+    if tuple(read_paper(path)["genres"]) not in (written, genres):
+        raise WriteRefused("the genre was changed since", path)
+    return prepare(path, genres, scratch=scratch, **options)
+
+
+def take_place(
+    path: str, scratch: str, made: Prepared, *, point: Callable[[], None] = lambda: None
+) -> WriteResult:
+    """Exchange the copy and the file, as a worker does."""
+    if not os.path.lexists(path) or Stamp.of(os.lstat(path)) != made.before:
+        os.unlink(scratch)  # noqa: PTH108
+        raise WriteRefused("the file was changed meanwhile", path)
     point()
-    after = Stamp.of(os.lstat(path))
-    return WriteResult(old=tuple(said["genres"]), new=tuple(genres), before=before, after=after)
+    exchange(path, scratch)
+    point()
+    return WriteResult(
+        old=made.old,
+        new=made.new,
+        before=made.before,
+        after=Stamp.of(os.lstat(path)),
+        kept=True,
+        original=Stamp.of(os.lstat(scratch)),
+    )
+
+
+def _prepared(
+    path: str, old: tuple[str, ...], new: tuple[str, ...], before: Stamp, scratch: str | None
+) -> Prepared:
+    whole = Path(path).read_bytes()
+    return Prepared(
+        old=old,
+        new=tuple(new),
+        before=before,
+        undo=whole,
+        hash_before=_digest(whole),
+        hash_after=_digest(Path(scratch).read_bytes()) if scratch else "",
+        changed=scratch is not None,
+        copy=Stamp.of(os.lstat(scratch)) if scratch else None,
+    )
+
+
+def _digest(whole: bytes) -> str:
+    return hashlib.sha256(whole).hexdigest()
 
 
 def _make_model(root: Path, version: str, backbone: str | None = None) -> None:

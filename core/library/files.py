@@ -21,6 +21,7 @@ __all__ = [
     "add_existing",
     "count_states",
     "count_unread",
+    "due_again",
     "file_at",
     "files_gone_or_here",
     "files_in_dir",
@@ -127,6 +128,15 @@ def files_in_state(db: Database, state: str, limit: int = -1) -> list[FileRow]:
         "where state = ? and gone_at is null order by changed_at desc, path limit ?",
         [state, limit],
     )
+
+
+def due_again(db: Database, now: datetime) -> list[str]:
+    """Return the failed files that are to be tried again by now."""
+    rows = db.execute(
+        "select path from files where retry_at <= ? and state = 'failed' and gone_at is null",
+        [time_text(now)],
+    )
+    return [path_text(row[0]) for row in rows]
 
 
 def unsure_of_artist(db: Database, artist: str | None) -> list[FileRow]:

@@ -13,23 +13,37 @@ from core.stamp import Stamp
 __all__ = [
     "WriteRow",
     "close_write",
+    "fail_write",
     "finished_writes",
+    "forget_undo",
+    "is_scratch_known",
+    "kept_writes",
     "last_writes",
+    "let_go",
+    "move_writes",
     "newest_standing_write",
+    "next_write",
     "open_write",
     "open_write_at",
     "open_writes",
     "our_genres_of_track",
+    "save_prepared",
+    "standing_writes_at",
+    "undo_bytes",
+    "undo_record",
     "was_undone",
     "write_named",
     "write_of",
     "writes_at",
+    "writes_before",
+    "writes_since",
 ]
 
 COLUMNS = (
     "id, path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state, reason, "
     "writer_pid, writer_started, begun_at, closed_at, after_mtime_ns, writer_boot, before_size, "
-    "before_mtime_ns, before_ctime_ns, before_inode, hash_before, hash_after, prepared_at, kept"
+    "before_mtime_ns, before_ctime_ns, before_inode, copy_size, copy_mtime_ns, "
+    "copy_inode, hash_before, hash_after, prepared_at, kept, undo_size"
 )
 
 
@@ -55,10 +69,12 @@ class WriteRow:
     after_mtime_ns: int | None = None
     writer_boot: str = ""
     before: Stamp | None = None  # the original that was copied, once prepared
+    copy: Stamp | None = None  # what takes its place; its ctime is not kept
     hash_before: str | None = None
     hash_after: str | None = None
     prepared_at: str | None = None  # the copy is whole on disk, and the undo record is here
     kept: bool = False  # the original may still lie under the scratch name
+    undo_size: int = 0
     id: int = 0
 
 
@@ -88,6 +104,12 @@ def open_write(db: Database, row: WriteRow, now: datetime) -> int:
         ],
     )
     return int(cursor.lastrowid or 0)
+
+
+def next_write(db: Database) -> int:
+    """Return the id that the next write will get, inside one transaction."""
+    found: int = db.execute("select coalesce(max(id), 0) + 1 from tag_writes").fetchone()[0]
+    return found
 
 
 def close_write(
@@ -123,6 +145,102 @@ def close_write(
     )
 
 
+def save_prepared(
+    db: Database,
+    write: int,
+    now: datetime,
+    *,
+    old: Sequence[str],
+    before: Stamp,
+    copy: Stamp | None,
+    hashes: tuple[str, str],
+    undo: bytes | None,
+) -> None:
+    """Record what was copied, that the *copy* is whole, and what takes the write back.
+
+    From now on the original may come to lie under the scratch name. *copy* is None where the
+    genres stood there already.
+    """
+    size, mtime_ns, inode = (copy.size, copy.mtime_ns, copy.inode) if copy else (None,) * 3
+    db.execute(
+        """
+        update tag_writes
+        set old = ?, before_size = ?, before_mtime_ns = ?, before_ctime_ns = ?, before_inode = ?,
+            copy_size = ?, copy_mtime_ns = ?, copy_inode = ?, hash_before = ?, hash_after = ?,
+            undo = ?, undo_size = ?, prepared_at = ?, kept = ?
+        where id = ?
+        """,
+        [
+            *(list_json(old), before.size, before.mtime_ns, before.ctime_ns, before.inode),
+            *(size, mtime_ns, inode, *hashes),
+            *(undo, len(undo or b""), time_text(now), int(copy is not None)),
+            write,
+        ],
+    )
+
+
+def fail_write(db: Database, write: int, reason: str, now: datetime, *, kept: bool = False) -> None:
+    """Close a write that is known never to have been, or to be taken back; no undo is needed.
+
+    *kept*: a file that is not ours to remove lies under the scratch name.
+    """
+    db.execute(
+        "update tag_writes set state = 'done' where state = 'undone' "
+        "and id = (select undoes from tag_writes where id = ? and state = 'done')",
+        [write],
+    )
+    db.execute(
+        "update tag_writes set state = 'failed', reason = ?, closed_at = ?, prepared_at = null, "
+        "undo = null, undo_size = 0, kept = ? where id = ?",
+        [reason, time_text(now), int(kept), write],
+    )
+
+
+def let_go(db: Database, write: int) -> None:
+    """Record that nothing lies under the scratch name; what it undid needs no undo any more."""
+    db.execute("update tag_writes set kept = 0 where id = ?", [write])
+    db.execute(
+        "update tag_writes set undo = null, undo_size = 0 where state = 'undone' "
+        "and id = (select undoes from tag_writes where id = ?)",
+        [write],
+    )
+
+
+def forget_undo(db: Database, write: int) -> None:
+    """Drop what takes a write back byte by byte; its genre can still be put back."""
+    db.execute("update tag_writes set undo = null, undo_size = 0 where id = ?", [write])
+
+
+def undo_record(db: Database, write: int) -> bytes:
+    """Return what takes the write back, empty where nothing is kept."""
+    row = db.execute("select undo from tag_writes where id = ?", [write]).fetchone()
+    return bytes(row[0]) if row and row[0] else b""
+
+
+def undo_bytes(db: Database) -> int:
+    """Return how much room all undo records take."""
+    found: int = db.execute(
+        "select coalesce(sum(undo_size), 0) from tag_writes where undo_size > 0"
+    ).fetchone()[0]
+    return found
+
+
+def kept_writes(db: Database) -> list[WriteRow]:
+    """Return the closed writes whose scratch name may still be in use."""
+    return _rows(db, "where kept = 1 and state != 'open' order by id", [])
+
+
+def is_scratch_known(db: Database, name: str) -> bool:
+    """Say whether a write that is over used this scratch name, in whichever folder."""
+    ending = path_bytes("/" + name)
+    row = db.execute(
+        "select 1 from tag_writes where state != 'open' and kept = 0 "
+        "and substr(scratch, -?) = ? limit 1",
+        [len(ending), ending],
+    ).fetchone()
+    return row is not None
+
+
 def open_writes(db: Database) -> list[WriteRow]:
     """Return the writes that were begun and never closed."""
     return _rows(db, "where state = 'open' order by id", [])
@@ -141,6 +259,33 @@ def newest_standing_write(db: Database, path: str) -> WriteRow | None:
             "where path = ? and state = 'done' and undoes is null order by id desc limit 1",
             [path_bytes(path)],
         )
+    )
+
+
+def standing_writes_at(db: Database, path: str) -> list[WriteRow]:
+    """Return the writes of this file that stand and can be undone, the latest first."""
+    return _rows(
+        db,
+        "where path = ? and state = 'done' and undoes is null order by id desc",
+        [path_bytes(path)],
+    )
+
+
+def writes_since(db: Database, moment: datetime) -> list[WriteRow]:
+    """Return the standing writes begun since *moment* that can be undone, the latest first."""
+    return _rows(
+        db,
+        "where state = 'done' and undoes is null and begun_at >= ? order by id desc",
+        [time_text(moment)],
+    )
+
+
+def writes_before(db: Database, moment: datetime) -> list[WriteRow]:
+    """Return the standing writes begun before *moment*, the latest first."""
+    return _rows(
+        db,
+        "where state = 'done' and undoes is null and begun_at < ? order by id desc",
+        [time_text(moment)],
     )
 
 
@@ -173,10 +318,14 @@ def last_writes(db: Database, limit: int) -> list[WriteRow]:
 
 
 def our_genres_of_track(db: Database, fingerprint: str) -> list[tuple[str, ...]]:
-    """Return the genre lists that we wrote to files of this track on our own account."""
+    """Return the genre lists that we wrote to files of this track on our own account.
+
+    Those that may have been written count, too: of a write that was cut short when its copy
+    was whole, and of which nobody knows whether it took its place.
+    """
     rows = db.execute(
-        "select distinct new from tag_writes "
-        "where fingerprint = ? and origin = 'ours' and state in ('done', 'undone')",
+        "select distinct new from tag_writes where fingerprint = ? and origin = 'ours' "
+        "and (state in ('done', 'undone') or prepared_at is not null)",
         [fingerprint],
     )
     return [as_list(row[0]) for row in rows]
@@ -230,10 +379,12 @@ def _row(row: Sequence[Any]) -> WriteRow:
         after_mtime_ns=row[16],
         writer_boot=row[17],
         before=_stamp(row[18:22]),
-        hash_before=row[22],
-        hash_after=row[23],
-        prepared_at=row[24],
-        kept=bool(row[25]),
+        copy=_stamp([row[22], row[23], 0, row[24]]),
+        hash_before=row[25],
+        hash_after=row[26],
+        prepared_at=row[27],
+        kept=bool(row[28]),
+        undo_size=row[29],
     )
 
 

@@ -1,26 +1,25 @@
-"""The promise that a tag write is whole or never was: begin, commit, abandon, recover.
+"""The promise that a tag write is whole or never was: begin, prepared, commit, abandon, undo.
 
-The journal's row is on disk before a worker touches anything; the worker changes a copy
-under a name the row holds. What a crash leaves open is closed at the next start by
-looking at the file. Runs in the resident; knows the library, never a tag format.
+The row is on disk before a worker touches anything, what takes the write back before the
+file is replaced; the replaced original is kept until the row is closed. Runs in the
+resident; knows the library and names on disk, never a tag format.
 """
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlite_utils import Database
 
-from core.errors import WriteRefused
+from core.errors import LibraryError, WriteDelayed, WriteRefused
 from core.library import files, writes
 from core.library.files import FileRow
 from core.library.schema import writing
 from core.library.writes import WriteRow
 from core.stamp import Stamp
-from core.tags import WriteResult
+from core.tags import Prepared, WriteResult, remains
+from core.tags.remains import Lying
 
 __all__ = [
     "Job",
@@ -28,15 +27,25 @@ __all__ = [
     "abandon",
     "begin",
     "begin_undo",
+    "check_undo",
+    "clear",
     "commit",
+    "find_out",
+    "is_open",
+    "is_scratch",
+    "prepared",
     "recover",
     "resolve",
     "scratch_name",
 ]
 
 Extra = Callable[[WriteRow, FileRow], None]
+Genres = Callable[[str], tuple[tuple[str, ...], Stamp] | None]
+Witness = Callable[[WriteRow], None]
 
 SCRATCH_MARK = ".genrewatch-"
+STOPPED = "stopped before it was done"
+WRITTEN_ELSEWHERE = "another program was writing to it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,26 +54,43 @@ class Writer:
 
     pid: int
     started: str
+    boot: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Back:
+    """What a worker needs to take a write back: its undo record, and what it wrote."""
+
+    undo: bytes  # empty where none is kept: then only the genre goes back
+    hash_before: str
+    hash_after: str
+    written: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A write that was begun: what the worker needs and what commit will record."""
+    """A write that was begun, and what the worker needs."""
 
     write: int
     path: str
     scratch: str
     genres: tuple[str, ...]
-    origin: str
-    cause: str
     expected: Stamp | None
-    hands_off: bool = False
+    back: Back | None = None  # of an undo
 
 
 def scratch_name(path: str, token: str) -> str:
     """Return a dot name beside *path* without an audio extension, at most 255 bytes long."""
     folder, _, _ = path.rpartition("/")
     return f"{folder}/{SCRATCH_MARK}{token}.tmp"
+
+
+def is_scratch(name: str) -> bool:
+    """Say whether a file name is one of our working copies."""
+    return os.path.basename(name).startswith(SCRATCH_MARK)  # noqa: PTH119  odd bytes survive
+
+
+# the course of a write -------------------------------------------------------------------
 
 
 def begin(
@@ -76,42 +102,40 @@ def begin(
     cause: str,
     writer: Writer,
     now: datetime,
-    undoes: int | None = None,
+    past: WriteRow | None = None,
 ) -> Job:
     """Record that *genres* will be written to the file, and return the job for a worker.
 
-    Raises WriteRefused where another process is writing this very file.
+    *past* is the write that this one takes back. Raises WriteRefused where another process
+    is writing this very file.
     """
-    scratch = scratch_name(row.path, f"{writer.pid}-{now:%Y%m%d%H%M%S%f}")
     with writing(db):
         if writes.open_write_at(db, row.path):
             raise WriteRefused("another write of this file is under way", row.path, "try again")
-        write = writes.open_write(
-            db,
-            WriteRow(
-                path=row.path,
-                scratch=scratch,
-                fingerprint=row.fingerprint,
-                old=row.genres,
-                new=genres,
-                old_origin=row.origin,
-                origin=origin,
-                cause=cause,
-                undoes=undoes,
-                writer_pid=writer.pid,
-                writer_started=writer.started,
-            ),
-            now,
+        # the number tells apart what is begun in one instant, the rest what was lost since
+        token = f"{writer.pid}-{now:%Y%m%d%H%M%S%f}-{writes.next_write(db)}"
+        opened = WriteRow(
+            path=row.path,
+            scratch=scratch_name(row.path, token),
+            fingerprint=row.fingerprint,
+            old=row.genres,
+            new=genres,
+            old_origin=row.origin,
+            origin=origin,
+            cause=cause,
+            undoes=past.id if past else None,
+            writer_pid=writer.pid,
+            writer_started=writer.started,
+            writer_boot=writer.boot,
         )
+        write = writes.open_write(db, opened, now)
     return Job(
         write=write,
         path=row.path,
-        scratch=scratch,
+        scratch=opened.scratch,
         genres=genres,
-        origin=origin,
-        cause=cause,
         expected=row.stamp,
-        hands_off=undoes is not None,
+        back=_back(db, past) if past else None,
     )
 
 
@@ -120,14 +144,7 @@ def begin_undo(db: Database, row: FileRow, past: WriteRow, *, writer: Writer, no
 
     Raises WriteRefused where someone changed the genre or the music since: that stands.
     """
-    if row.fingerprint != past.fingerprint:
-        raise WriteRefused(
-            "other music lies there now, so there is nothing of ours to take back", row.path
-        )
-    if row.genres != past.new:
-        raise WriteRefused(
-            "the genre was changed since, so there is nothing of ours to take back", row.path
-        )
+    check_undo(row, past)
     return begin(
         db,
         row,
@@ -136,8 +153,41 @@ def begin_undo(db: Database, row: FileRow, past: WriteRow, *, writer: Writer, no
         cause="undo",
         writer=writer,
         now=now,
-        undoes=past.id,
+        past=past,
     )
+
+
+def check_undo(row: FileRow, past: WriteRow) -> None:
+    """Raise WriteRefused where *past* is no more what stands in the file."""
+    if row.fingerprint != past.fingerprint:
+        raise WriteRefused(
+            "other music lies there now, so there is nothing of ours to take back", row.path
+        )
+    if row.genres != past.new:
+        raise WriteRefused(
+            "the genre was changed since, so there is nothing of ours to take back", row.path
+        )
+
+
+def clear(db: Database, job: Job) -> None:
+    """Remove the unfinished copy that a dead worker left, before another tries."""
+    remains.remove(_row(db, job.write))
+
+
+def prepared(db: Database, job: Job, made: Prepared, now: datetime) -> None:
+    """Record that the copy is whole on disk, and what takes the write back."""
+    copy = made.copy or remains.stamp_at(job.scratch)
+    with writing(db):
+        writes.save_prepared(
+            db,
+            job.write,
+            now,
+            old=made.old,
+            before=made.before,
+            copy=copy if made.changed else None,
+            hashes=(made.hash_before, made.hash_after),
+            undo=made.undo if made.changed and job.back is None else None,
+        )
 
 
 def commit(
@@ -146,44 +196,72 @@ def commit(
     result: WriteResult,
     now: datetime,
     extra: Callable[[FileRow], None] = lambda row: None,
+    witness: Witness = lambda row: None,
 ) -> None:
-    """Close the write and record the file as it now is, in one transaction with *extra*."""
-    with writing(db):
-        writes.close_write(
-            db, job.write, "done", now, old=result.old, after_mtime_ns=result.after.mtime_ns
-        )
-        row = files.file_at(db, job.path)
-        if row is not None:
-            written = _as_written(row, job, result)
-            files.save_file(db, written, now)
-            extra(written)
+    """Close the write, record the file as it now is, and remove the kept original.
+
+    *extra* is done in the same transaction. Raises WriteDelayed where another program, which
+    had the original open, wrote to it meanwhile: then that stands again.
+    """
+    row = _row(db, job.write)
+    if result.original is not None and remains.stamp_at(row.scratch) != result.original:
+        _take_back(db, row, now)
+        raise WriteDelayed(WRITTEN_ELSEWHERE, row.path)
+    _close(db, row, result.old, result.after, now, lambda _, file: extra(file), witness)
+    if not _let_go(db, row, now):
+        raise WriteDelayed(WRITTEN_ELSEWHERE, row.path)
 
 
 def abandon(db: Database, job: Job, reason: str, now: datetime) -> None:
-    """Close the write as failed: the file is as before. A worker that died left its copy."""
-    with suppress(OSError):
-        Path(job.scratch).unlink(missing_ok=True)
-    with writing(db):
-        writes.close_write(db, job.write, "failed", now, reason=reason)
+    """Close a write that failed before its copy could take the file's place."""
+    find_out(db, job, now, reason=reason)
+
+
+def find_out(
+    db: Database,
+    job: Job,
+    now: datetime,
+    *,
+    reason: str,
+    extra: Callable[[FileRow], None] = lambda row: None,
+    witness: Witness = lambda row: None,
+) -> bool:
+    """Close a write by what the disk shows, whatever its worker said; say if it was done."""
+    row = _row(db, job.write)
+    return resolve(db, row, now, reason=reason, extra=lambda _, file: extra(file), witness=witness)
+
+
+def is_open(db: Database, job: Job) -> bool:
+    """Say whether the write has not been closed yet."""
+    return _row(db, job.write).state == "open"
+
+
+# after a crash ---------------------------------------------------------------------------
 
 
 def recover(
     db: Database,
     alive: Callable[[Writer], bool],
-    genres_of: Callable[[str], tuple[tuple[str, ...], Stamp] | None],
+    genres_of: Genres,
     now: datetime,
     extra: Extra = lambda write, row: None,
+    witness: Witness = lambda row: None,
 ) -> list[str]:
-    """Close the writes that dead writers left open, and return the paths.
+    """Close the writes that dead writers left, remove their leftovers, and return the paths.
 
     *genres_of* reads a file's genres and stamp, None where it cannot. *extra* is done in the
     transaction of a write that turns out to be done.
     """
     touched = []
-    for row in writes.open_writes(db):
-        if alive(Writer(pid=row.writer_pid, started=row.writer_started)):
+    for row in [*writes.open_writes(db), *writes.kept_writes(db)]:
+        if alive(Writer(pid=row.writer_pid, started=row.writer_started, boot=row.writer_boot)):
             continue
-        resolve(db, row, genres_of(row.path), now, extra)
+        if row.state == "open":
+            resolve(db, row, now, genres_of=genres_of, extra=extra, witness=witness)
+        elif row.state != "failed":
+            _let_go(db, row, now)
+        elif remains.stamp_at(row.scratch) is None:  # somebody took care of it
+            writes.let_go(db, row.id)
         touched.append(row.path)
     return touched
 
@@ -191,57 +269,128 @@ def recover(
 def resolve(
     db: Database,
     row: WriteRow,
-    found: tuple[tuple[str, ...], Stamp] | None,
     now: datetime,
+    *,
+    reason: str = STOPPED,
+    genres_of: Genres = lambda path: None,
     extra: Extra = lambda write, row: None,
+    witness: Witness = lambda row: None,
 ) -> bool:
-    """Close a write whose worker did not live to answer, remove its copy, say if it was done.
+    """Close a write that nobody is at any more, by which file lies where; say if it was done.
 
-    It was when *found*, the file's genres and stamp now, are the ones asked for; else it
-    never was, and the file is looked at anew.
+    Where that cannot be told by stat, *genres_of* is asked; where it cannot either, the
+    write counts as failed, and its genres may yet be found somewhere as ours.
     """
-    with suppress(OSError):
-        Path(row.scratch).unlink(missing_ok=True)
-    if found is None or found[0] != row.new:
-        with writing(db):
-            writes.close_write(db, row.id, "failed", now, reason="stopped before it was done")
+    match remains.lying(row):
+        case Lying.UNTOUCHED:
+            remains.remove(row)
+            _fail(db, row, reason, now)
+            return False
+        case Lying.EDITED | Lying.STRANGER:
+            _take_back(db, row, now)
+            return False
+        case Lying.IN_PLACE:
+            here = remains.stamp_at(row.path)
+            stamp = here if remains.is_copy(row, here) else row.copy
+        case Lying.UNCLEAR:
+            found = genres_of(row.path)
+            if found is None or found[0] != row.new:
+                remains.remove(row)
+                with writing(db):
+                    writes.close_write(db, row.id, "failed", now, reason=reason)
+                return False
+            stamp = found[1]
+    _close(db, row, row.old, stamp, now, extra, witness)
+    return _let_go(db, row, now)
+
+
+def _close(
+    db: Database,
+    row: WriteRow,
+    old: tuple[str, ...],
+    after: Stamp | None,
+    now: datetime,
+    extra: Extra,
+    witness: Witness,
+) -> None:
+    with writing(db):
+        mtime_ns = after.mtime_ns if after else None
+        writes.close_write(db, row.id, "done", now, old=old, after_mtime_ns=mtime_ns)
+        witness(row)
+        file = files.file_at(db, row.path)
+        if file is not None:
+            written = _as_written(file, row, after or file.stamp)
+            files.save_file(db, written, now)
+            extra(row, written)
+
+
+def _let_go(db: Database, row: WriteRow, now: datetime) -> bool:
+    """Remove the original that was kept, once it is sure that nobody wrote to it; say if so."""
+    if row.copy is not None and remains.lying(row) not in (Lying.IN_PLACE, Lying.UNCLEAR):
+        _take_back(db, _row(db, row.id), now)
         return False
-    job = Job(
-        write=row.id,
-        path=row.path,
-        scratch=row.scratch,
-        genres=row.new,
-        origin=row.origin,
-        cause=row.cause,
-        expected=None,
-        hands_off=row.undoes is not None,
-    )
-    stamp = found[1]
-    result = WriteResult(old=row.old, new=row.new, before=stamp, after=stamp)
-    commit(db, job, result, now, lambda file: extra(row, file))
+    if remains.remove(row):
+        with writing(db):
+            writes.let_go(db, row.id)
     return True
 
 
-def _as_written(row: FileRow, job: Job, result: WriteResult) -> FileRow:
-    ours = job.origin == "ours"
-    return replace(
-        row,
-        genres=result.new,
-        stamp=result.after,
-        origin=job.origin,
-        state="tagged" if ours else "left",
-        reason=_reason(job),
-        hands_off=job.hands_off,
-        gone_at=None,
+def _take_back(db: Database, row: WriteRow, now: datetime) -> None:
+    """Put what lies under the scratch name in its place again, and say that nothing was written.
+
+    Where our copy is there no more, moved away or written over, both files stay where they
+    are: one of them holds what another program wrote, and the row remembers it.
+    """
+    cleared = remains.put_back(row)
+    with writing(db):
+        writes.fail_write(db, row.id, WRITTEN_ELSEWHERE, now, kept=not cleared)
+        file = files.file_at(db, row.path)
+        if file is not None and file.genres == row.new and row.state != "open":
+            files.save_file(db, _as_before(file, row), now)
+
+
+def _row(db: Database, write: int) -> WriteRow:
+    row = writes.write_of(db, write)
+    if row is None:
+        raise LibraryError(f"write {write} is not in the record", None, "restore a backup")
+    return row
+
+
+def _fail(db: Database, row: WriteRow, reason: str, now: datetime) -> None:
+    with writing(db):
+        writes.fail_write(db, row.id, reason, now)
+
+
+def _back(db: Database, past: WriteRow) -> Back:
+    return Back(
+        undo=writes.undo_record(db, past.id),
+        hash_before=past.hash_before or "",
+        hash_after=past.hash_after or "",
+        written=past.new,
     )
 
 
-def _reason(job: Job) -> str:
-    if job.cause == "undo":
+def _as_written(file: FileRow, row: WriteRow, after: Stamp) -> FileRow:
+    ours = row.origin == "ours"
+    return replace(
+        file,
+        genres=row.new,
+        stamp=after,
+        origin=row.origin,
+        state="tagged" if ours else "left",
+        reason=_reason(row),
+        hands_off=row.undoes is not None,
+        gone_at=None,
+        tries=0,
+        retry_at=None,
+    )
+
+
+def _as_before(file: FileRow, row: WriteRow) -> FileRow:
+    return replace(file, genres=row.old, origin=row.old_origin, state="pending", reason="")
+
+
+def _reason(row: WriteRow) -> str:
+    if row.undoes is not None:
         return "undone; left alone until you name it again"
-    return "" if job.origin == "ours" else "you named the genre"
-
-
-def is_scratch(name: str) -> bool:
-    """Say whether a file name is one of our working copies."""
-    return os.path.basename(name).startswith(SCRATCH_MARK)  # noqa: PTH119  odd bytes survive
+    return "" if row.origin == "ours" else "you named the genre"

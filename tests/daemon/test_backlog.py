@@ -179,9 +179,10 @@ def test_drops_and_writes_overtake_it(tmp_path: Path) -> None:
     house.daemon._rescan()
     house.work()
 
-    first = worker.calls[:9]
-    assert first == [processes.PROBE, processes.ANALYSE, processes.REWRITE] * 3
-    assert worker.calls[9:] == [processes.GLANCE] * 5
+    first = worker.calls[:12]
+    write = (processes.PREPARE, processes.TAKE_PLACE)
+    assert first == [processes.PROBE, processes.ANALYSE, *write] * 3
+    assert worker.calls[12:] == [processes.GLANCE] * 5
     house.close()
 
 

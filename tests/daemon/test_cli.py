@@ -101,7 +101,7 @@ def test_status_lists_what_failed_and_what_waits(state: Path) -> None:
 
     document = json.loads(run(state, "status", "--json").stdout)
 
-    assert document["failed"] == [{"path": path, "reason": "torn; get it again"}]
+    assert document["failed"] == [{"path": path, "reason": "torn; get it again", "retry_at": None}]
     assert "Failed: /m/\\xff\\n.mp3: torn" in run(state, "status").stdout
 
 

@@ -21,7 +21,7 @@ def test_undo_then_three_rescans(house: House) -> None:
     assert house.json("undo", "--all", "--dry-run")[0]["reason"] == "would be undone"
     assert genres_in(path) == ["techno"]
 
-    done = house.json("undo", "--all")
+    done = house.json("undo", "--all", "-y")
 
     assert {item["path"]: item["new"] for item in done} == {str(path): [], str(named): ["Unknown"]}
     for _ in range(3):

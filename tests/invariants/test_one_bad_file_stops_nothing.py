@@ -84,7 +84,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperHous
     here = "tests.invariants.test_one_bad_file_stops_nothing"
     monkeypatch.setattr(processes, "PROBE", f"{here}:probe")
     monkeypatch.setattr(processes, "ANALYSE", f"{here}:analyse")
-    monkeypatch.setattr(processes, "REWRITE", "tests.puppets:rewrite")
+    monkeypatch.setattr(processes, "PREPARE", "tests.puppets:prepare")
+    monkeypatch.setattr(processes, "TAKE_PLACE", "tests.puppets:take_place")
     monkeypatch.setattr(processes, "is_alive", lambda writer: True)  # as we are
     made = PaperHouse(tmp_path)
     made.config = replace(made.config, workers=replace(made.config.workers, timeout_seconds=8.0))

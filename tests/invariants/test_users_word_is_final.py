@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from daemon.lifecycle import Stage
 from tests.puppets import PaperHouse, guess, paper, read_paper
 
 NAMES = ("a.mp3", "b.mp3", "sub/c.mp3")
@@ -372,10 +373,10 @@ def test_a_word_that_comes_while_our_write_waits_is_kept(house: PaperHouse) -> N
     for _ in range(3):  # probe and hearing are done, and the write is queued
         daemon._take_messages(0.0)
         daemon._steps.fall_due(house.time)
-        if daemon._steps.is_writing():
+        if daemon._steps._underway.stage(str(path)) is Stage.WRITING:
             break
         daemon._jobs.start()
-    assert daemon._steps.is_writing()
+    assert daemon._steps._underway.stage(str(path)) is Stage.WRITING
 
     assert house.desk.tag(str(path), ("Zydeco",), house.now(), dry_run=False).written
     house.settle()

@@ -1,0 +1,62 @@
+"""What is remembered of the files under way: their stage, their stillness, what was read.
+
+Lasts only while a file is under way and may be lost at any instant; knows no record.
+"""
+
+from dataclasses import dataclass
+
+from core.stamp import Stamp
+from daemon.lifecycle import Lifecycle, Stage
+from daemon.settle import Settling
+
+__all__ = ["AtHand", "Underway"]
+
+
+@dataclass(slots=True)
+class AtHand:
+    """What is remembered of one file."""
+
+    stamp: Stamp | None = None  # as it was when it fell due
+    duration_s: float = 0.0
+    unwritable: str | None = None
+    look_again: bool = False
+    is_delayed: bool = False  # what went wrong may pass by itself
+
+
+class Underway:
+    """The files that are waited for or worked on."""
+
+    def __init__(self, settle_seconds: float) -> None:
+        self._settle_seconds = settle_seconds
+        self._at_hand: dict[str, AtHand] = {}
+        self.lifecycle = Lifecycle()
+        self.settling = Settling(settle_seconds)
+
+    def __len__(self) -> int:
+        return len(self.lifecycle)
+
+    def stage(self, path: str) -> Stage:
+        """Return where the file is on its way."""
+        return self.lifecycle.stage(path)
+
+    def hand(self, path: str) -> AtHand:
+        """Return what is remembered of a file, from now on if nothing was."""
+        return self._at_hand.setdefault(path, AtHand())
+
+    def is_awaited(self, inode: int) -> bool:
+        """Say whether a file with this inode is on its way."""
+        stamps = [*self.settling.stamps(), *(hand.stamp for hand in self._at_hand.values())]
+        return inode in {stamp.inode for stamp in stamps if stamp is not None}
+
+    def let_rest(self, path: str) -> bool:
+        """Forget a file that is at rest; say if it is to be looked at once more."""
+        if self.stage(path) is not Stage.RESTING:
+            return False
+        at_hand = self._at_hand.pop(path, None)
+        return at_hand is not None and at_hand.look_again
+
+    def forget(self) -> None:
+        """Forget all."""
+        self.lifecycle = Lifecycle()
+        self.settling = Settling(self._settle_seconds)
+        self._at_hand.clear()
