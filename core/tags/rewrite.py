@@ -288,13 +288,14 @@ def _our_copy(scratch: str, prepared: Prepared, path: str) -> Iterator[BinaryIO]
     """Open the copy that `prepare` left; after an error it is gone, if it still lies there."""
     with opened(scratch) as copy:
         found = Stamp.of(os.fstat(copy.fileno()))
-        if prepared.copy is not None and not same_file(found, prepared.copy):
-            raise WriteRefused("its working copy was changed by another program", path, AGAIN)
+        wanted = prepared.copy or found
         try:
+            if not same_file(found, wanted):
+                raise WriteRefused("its working copy was changed by another program", path, AGAIN)
             yield copy
         except BaseException:
             with suppress(OSError):
-                if stamp_of(scratch).inode == found.inode:
+                if stamp_of(scratch).inode == wanted.inode:
                     os.unlink(scratch)  # noqa: PTH108  (names may hold any bytes)
             raise
 
