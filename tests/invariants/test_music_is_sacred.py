@@ -20,8 +20,8 @@ import pytest
 
 from core.errors import GenrewatchError
 from core.stamp import Stamp
-from core.tags import swap
-from core.tags.rewrite import write_genres
+from core.tags import Prepared, swap
+from core.tags.rewrite import prepare, prepare_back, take_place, write_genres
 from tests.audio import ALL_FORMATS, genres_in, make_audio, retag, suffix
 from tests.tagging import fill, others, packets
 
@@ -134,6 +134,47 @@ def test_an_io_error_at_any_call_leaves_the_original(tmp_path, fmt, for_good):
             path.write_bytes(original)
         assert fault.met
         if for_good:  # a disk that takes nothing any more does not remove the scratch either
+            scratch.unlink(missing_ok=True)
+        assert [entry.name for entry in tmp_path.iterdir()] == [path.name], at
+
+
+def undone(path: Path, made: Prepared, scratch: Path) -> None:
+    """Take back what *made* did, and let go of what was written."""
+    back = prepare_back(
+        str(path), made.undo, made.hash_after, made.hash_before, made.old, made.new,
+        scratch=str(scratch),
+    )  # fmt: skip
+    if take_place(str(path), str(scratch), back).kept:
+        scratch.unlink()
+
+
+@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("fmt", ["mp3", "flac", "ogg", "m4a", "wma"])
+def test_an_io_error_at_any_call_of_an_undo_leaves_the_written_file(tmp_path, fmt, for_good):
+    """Undo is a write like any other: the written file, or bit for bit the one before."""
+    path = make(tmp_path, fmt)
+    scratch = tmp_path / SCRATCH
+    original = path.read_bytes()
+    made = prepare(str(path), ("New",), scratch=str(scratch))
+    take_place(str(path), str(scratch), made)
+    scratch.unlink()
+    written = path.read_bytes()
+    with Struck(1 << 62, lambda: None) as struck:
+        undone(path, made, scratch)
+    assert path.read_bytes() == original
+
+    for at in spread(struck.calls, POINTS)[:-1]:  # the last one removes the swapped-out file
+        path.write_bytes(written)
+        try:
+            with Fault(at, errno.EIO, for_good=for_good):
+                undone(path, made, scratch)
+        except GenrewatchError:
+            assert path.read_bytes() == written, at
+        except OSError:  # of the removal, once all is done
+            assert path.read_bytes() == original, at
+        else:
+            assert path.read_bytes() == original, at
+        if for_good:
             scratch.unlink(missing_ok=True)
         assert [entry.name for entry in tmp_path.iterdir()] == [path.name], at
 
