@@ -7,6 +7,7 @@ runs until it rests, and every file, the record and the folder are looked at.
 """
 
 import argparse
+import math
 import os
 import random
 import signal
@@ -25,7 +26,7 @@ from typing import Any
 from benchmarks.house import ROOT, House, until
 from benchmarks.timing import machine
 from benchmarks.tools import Tools, look_for_damage
-from core.library import feedback_log, files, writes
+from core.library import feedback_log, files, runs, writes
 from core.registry import base_dir, load
 from core.stamp import Stamp
 
@@ -36,7 +37,7 @@ OPTIONS = {
     "policy": {"threshold": 0.0},  # whatever can be heard is written
     "model": {"backbone": "none"},
 }
-A_HOUSE = 250  # kills
+A_HOUSE = 125  # kills
 SHORT_LIFE_S = 1.5  # half of the deaths come at an instant within this
 LONG_LIFE_S = 6.0  # the others wait so long for a write to be open
 A_WRITE_S = 0.012  # and come at an instant within this of seeing one
@@ -50,6 +51,7 @@ class Deaths:
     """When the daemon was killed."""
 
     kills: int = 0
+    while_starting: int = 0  # before it had said in the record that it is there
     with_open_write: int = 0
     stages: Counter[str] = field(default_factory=Counter)
     life_s: list[float] = field(default_factory=list)
@@ -139,9 +141,17 @@ class Killer:
         self.process.wait()
         self._tell("killed")
         self.deaths.kills += 1
+        self.deaths.while_starting += not self._has_introduced_itself()
         stages = [_stage(row) for row in self._new_writes()]
         self.deaths.with_open_write += bool(stages)
         self.deaths.stages.update(stages)
+
+    def _has_introduced_itself(self) -> bool:
+        assert self.process is not None
+        if not (self.house.state / "library.db").exists():
+            return False
+        said = runs.get_setting(self.house.db, "daemon")
+        return bool(said) and said["pid"] == self.process.pid
 
     def _tell(self, what: str) -> None:
         with (self.house.root / "acts.txt").open("a", encoding="utf-8") as acts:
@@ -201,12 +211,16 @@ def judge(killer: Killer) -> dict[str, list[str]]:
     }
 
 
-def run_house(root: Path, kills: int, seed: int) -> tuple[Killer, dict[str, list[str]]]:
-    """Kill the daemon of one house so often, and judge what is left."""
+def run_house(
+    root: Path, kills: int, seed: int, is_late: Callable[[], bool]
+) -> tuple[Killer, dict[str, list[str]]]:
+    """Kill the daemon of one house so often, or until it is late, and judge what is left."""
     root.mkdir()
     killer = Killer(root, seed)
     try:
         for number in range(kills):
+            if is_late():
+                break
             killer.live_and_die()
             if number % 25 == 24:
                 print(f"house {seed}: {number + 1} of {kills} kills", file=sys.stderr, flush=True)
@@ -221,18 +235,23 @@ def main(argv: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks kills")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, help="begin no house after so long")
+    parser.add_argument("--minutes", type=float, help="kill no more after so long")
     parser.add_argument("--keep", type=Path, help="leave the houses in this new folder")
     options = parser.parse_args(argv)
     started = time.monotonic()
+    end = started + 60 * options.minutes if options.minutes else math.inf
+
+    def is_late() -> bool:
+        return time.monotonic() > end
+
     killers, wrong = [], Counter[str]()
     examples: list[str] = []
     left = options.kills
     with _folder(options.keep) as folder:
-        while left > 0 and not _is_late(started, options.minutes):
+        while left > 0 and not is_late():
             here = min(left, A_HOUSE)
             seed = options.seed + len(killers)
-            killer, found = run_house(folder / str(seed), here, seed)
+            killer, found = run_house(folder / str(seed), here, seed, is_late)
             killers.append(killer)
             wrong.update({name: len(items) for name, items in found.items()})
             examples += [f"house {seed}, {n}: {i}" for n, items in found.items() for i in items]
@@ -328,10 +347,6 @@ def _folder(kept: Path | None) -> Iterator[Path]:
         yield Path(made)
 
 
-def _is_late(started: float, minutes: float | None) -> bool:
-    return minutes is not None and time.monotonic() - started > minutes * 60
-
-
 def _figures(
     killers: list[Killer], wrong: Counter[str], examples: list[str], seconds: float
 ) -> dict[str, Any]:
@@ -344,6 +359,7 @@ def _figures(
         "houses": len(killers),
         "files_at_the_end": sum(len(killer.tools.things) for killer in killers),
         "what_other_programs_did": dict(done.most_common()),
+        "killed_while_starting": sum(death.while_starting for death in deaths),
         "killed_with_a_write_open": sum(death.with_open_write for death in deaths),
         "how_far_it_had_come": dict(stages.most_common()),
         "life_median_s": round(lives[len(lives) // 2], 2) if lives else None,
