@@ -12,6 +12,7 @@ import traceback
 from typing import Any
 
 import structlog
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from benchmarks.timing import machine
@@ -43,7 +44,9 @@ def main(argv: list[str]) -> dict[str, Any]:
 
 def _first_fault(sequences: int) -> str:
     try:
-        run_state_machine_as_test(Machine, settings=how(sequences))
+        run_state_machine_as_test(
+            Machine, settings=settings(how(sequences), phases=[Phase.generate])
+        )
     except AssertionError:
         return traceback.format_exc(limit=-3)
     return ""

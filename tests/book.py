@@ -52,7 +52,7 @@ class Entry:
     origin: str = "none"
     state: str = "left"
     hands_off: bool = False
-    gone: bool = False
+    gone: int = 0  # the how-manieth it was to vanish, 0 where it is there
     mtime: int = 0
     inode: int = 0
 
@@ -73,6 +73,7 @@ class Book:
         self.model = model  # track → the genre that the model hears in it; None where unsure
         self.entries: dict[Path, Entry] = {}
         self.words: list[Word] = []
+        self._lost = 0
         self._past: dict[Path, dict[str, Past]] = {}
         self._ours: dict[str, set[Genres]] = {}
         self._undone: dict[str, bool] = {}
@@ -94,13 +95,14 @@ class Book:
 
     def vanished(self, path: Path) -> None:
         """A file is no more where it was."""
-        self.entries[path].gone = True
+        self._lost += 1
+        self.entries[path].gone = self._lost
 
     def saw(self, path: Path, seen: Seen, *, judged: bool = True) -> None:
         """The daemon came to look at a file that is new or not as it was."""
         entry = self.entries.get(path)
         if entry is not None and entry.track == seen.track:
-            self._known(path, seen, was_away=entry.gone)
+            self._known(path, seen, was_away=bool(entry.gone))
             return
         moved = self._moved_from(path, seen)
         if moved is None:
@@ -156,12 +158,12 @@ class Book:
     def _moved_from(self, path: Path, seen: Seen) -> Path | None:
         """Return where a file was before; the inode tells it from a copy."""
         track = {p: e for p, e in self.entries.items() if e.track == seen.track and p != path}
-        gone = [p for p, e in track.items() if e.gone]
+        gone = sorted((p for p, e in track.items() if e.gone), key=lambda p: -track[p].gone)
         same = [p for p in gone if track[p].inode == seen.inode]
         alike = [p for p in gone if track[p].genres == seen.genres]
         if any(_is_alike(e, seen) for e in track.values() if not e.gone):
             return next((p for p in same if p in alike), None)
-        return next(iter([*same, *alike, *reversed(gone)]), None)
+        return next(iter([*same, *alike, *gone]), None)
 
     def _new(self, path: Path, seen: Seen, *, judged: bool) -> None:
         left_alone = self._is_left_alone(seen.track)
@@ -188,7 +190,7 @@ class Book:
         old = entry.genres
         older = seen.mtime < max(entry.mtime, past.acted)
         retitled = entry.other != seen.other
-        entry.genres, entry.other, entry.gone = seen.genres, seen.other, False
+        entry.genres, entry.other, entry.gone = seen.genres, seen.other, 0
         if old == seen.genres:
             return
         if older and seen.genres in self._ours.get(entry.track, ()):
