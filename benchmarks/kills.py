@@ -301,12 +301,12 @@ def _dot(path: Path) -> bool:
 def _stage(row: writes.WriteRow) -> str:
     """Return how far an open write had come."""
     scratch = Path(row.scratch).exists()
-    if row.prepared_at is None:
+    if row.prepared_at is None or row.before is None:
         return "copy being made" if scratch else "begun, or taken back"
-    if not scratch:
-        return "swapped, original let go"
     inode = Path(row.path).stat().st_ino if Path(row.path).exists() else None
-    return "copy whole, not swapped" if inode == row.before_inode else "swapped, not closed"
+    if inode != row.before.inode:
+        return "swapped, not closed" if scratch else "swapped, original let go"
+    return "copy whole, not swapped" if scratch else "copy whole, given up"
 
 
 def _with_bytecode(environment: dict[str, str], root: Path) -> dict[str, str]:
