@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from core.analysis import probe
 from core.library import feedback_log, writes
+from core.stamp import Stamp
 from daemon import processes
 from tests.audio import genres_in, make_audio, retag
 from tests.book import Book, Seen, Word
@@ -80,6 +81,7 @@ class Machine(RuleBasedStateMachine):
         (self.house.music / "cover.txt").touch()  # so that the folder is never empty: no lost mount
         self.book = Book({track: heard(found) for found, track in tracks().items()})
         self.backups: dict[Path, Path] = {}
+        self.whole: dict[Path, tuple[Stamp, tuple[str, ...]]] = {}  # looked at before
         self.dies_at: int | None = None
         self.number = 0
 
@@ -291,8 +293,7 @@ class Machine(RuleBasedStateMachine):
         assert there == set(self.book.here())
         assert self.house.leftovers() == []
         for path, entry in self.book.here().items():
-            assert tuple(genres_in(path)) == entry.genres, path
-            assert packets(path) == packets_of(entry.track), path
+            assert self.genres_of_whole(path, entry.track) == entry.genres, path
 
     @invariant()
     def the_record_is_as_the_book(self) -> None:
@@ -319,6 +320,14 @@ class Machine(RuleBasedStateMachine):
             for row in feedback_log.all_feedback(self.house.db)
         ]
         assert found == self.book.words
+
+    def genres_of_whole(self, path: Path, track: str) -> tuple[str, ...]:
+        """Return the genres of a file whose sound is as it was; looks only where it changed."""
+        known, stamp = self.whole.get(path), Stamp.of(path.stat())
+        if known is None or known[0] != stamp:
+            assert packets(path) == packets_of(track), path
+            known = self.whole[path] = stamp, tuple(genres_in(path))
+        return known[1]
 
     # how it is done --------------------------------------------------------------------------
 
