@@ -40,7 +40,8 @@ OPTIONS = {
 A_HOUSE = 125  # kills
 SHORT_LIFE_S = 1.5  # half of the deaths come at an instant within this
 LONG_LIFE_S = 6.0  # the others wait so long for a write to be open
-A_WRITE_S = 0.012  # and come at an instant within this of seeing one
+A_WRITE_S = 0.012  # and come at an instant within this of seeing one that is open
+A_SWAP_S = 0.005  # or within this of seeing one whose copy is whole
 REST_S = 600.0
 STEP_S = (0.02, 0.3)  # between two acts of other programs
 POLL_S = 0.001
@@ -82,8 +83,9 @@ class Killer:
             self._go_on(started + self.rng.uniform(0, SHORT_LIFE_S))
         else:
             self.tools.arrive()
-            self._go_on(started + LONG_LIFE_S, until_writing=True)
-            time.sleep(self.rng.uniform(0, A_WRITE_S))
+            prepared = self.rng.random() < 0.6
+            self._go_on(started + LONG_LIFE_S, seen=lambda: self._is_writing(prepared))
+            time.sleep(self.rng.uniform(0, A_SWAP_S if prepared else A_WRITE_S))
         self._kill()
         self.deaths.life_s.append(time.monotonic() - started)
         self.tools.observe()
@@ -116,11 +118,11 @@ class Killer:
                 start_new_session=True,
             )
 
-    def _go_on(self, end: float, *, until_writing: bool = False) -> None:
-        """Let other programs act until *end*, or until a write is seen to be open."""
+    def _go_on(self, end: float, *, seen: Callable[[], bool] = lambda: False) -> None:
+        """Let other programs act until *end*, or until something is *seen*."""
         next_act = time.monotonic()
         while time.monotonic() < end:
-            if until_writing and self._new_writes():
+            if seen():
                 return
             if time.monotonic() >= next_act:
                 self.tools.act()
@@ -161,6 +163,10 @@ class Killer:
         if not (self.house.state / "library.db").exists():
             return []
         return writes.open_writes(self.house.db)
+
+    def _is_writing(self, prepared: bool) -> bool:
+        rows = self._new_writes()
+        return any(row.prepared_at for row in rows) if prepared else bool(rows)
 
     def _new_writes(self) -> list[writes.WriteRow]:
         """Return the open writes that this life has begun."""
