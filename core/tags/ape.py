@@ -6,12 +6,12 @@ item's bytes change. Does not write tags that stand at the start of a file.
 
 import io
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mutagen.apev2 import APEv2
 
 from core.errors import TagError
-from core.tags.contents import Contents, named, pick
+from core.tags.contents import Contents, named, pick, told
 from core.tags.genres import from_values
 from core.tags.id3 import find_v1
 from core.tags.splice import Patch, size_of, slice_of
@@ -62,7 +62,7 @@ def ape_contents(block: bytes) -> Contents:
         genres=from_values(texts.get("genre", ())),
         version="APEv2",
         fields=pick(texts, _ITEMS),
-        values=named((k.lower(), repr(tags[k])) for k in tags if k.lower() != "genre"),
+        values=named((k.lower(), _value(tags[k])) for k in tags if k.lower() != "genre"),
         raw=named((item.key, item.data) for item in items if item.key.lower() != "genre"),
     )
 
@@ -137,6 +137,10 @@ def _render(items: list[_Item], flags: int) -> bytes:
     footer = head + common.to_bytes(4, "little") + bytes(8)
     header = head + (common | IS_HEADER).to_bytes(4, "little") + bytes(8)
     return (header if flags & HAS_HEADER else b"") + body + footer
+
+
+def _value(item: Any) -> str:
+    return f"{item.kind} {told(item.value)}"
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from core.tags.splice import digest
 
-__all__ = ["Contents", "Fields", "named", "pick"]
+__all__ = ["Contents", "Fields", "named", "pick", "told"]
 
 Fields = Mapping[str, tuple[str, ...]]
+
+LARGE = 1 << 12  # bytes of a picture are told by their hash: repr takes 0.1 s for 5 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,16 @@ class Contents:
 def named(pieces: Iterable[tuple[str, bytes | str]]) -> tuple[tuple[str, str], ...]:
     """Return (name, digest) of each piece, sorted: a multiset that can be compared."""
     return tuple(sorted((name, digest(data)) for name, data in pieces))
+
+
+def told(value: object) -> str:
+    """Return what tells a parsed value from every other, as repr does, but quickly."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(told, value))}]"
+    if isinstance(value, bytes) and len(value) > LARGE:
+        kind = getattr(value, "imageformat", "")  # of an MP4 cover
+        return f"{type(value).__name__} {kind!r} {digest(value)}"
+    return repr(value)
 
 
 def pick(values: Fields, names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

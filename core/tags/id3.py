@@ -14,7 +14,7 @@ from typing import BinaryIO
 from mutagen.id3 import ID3
 
 from core.errors import TagError
-from core.tags.contents import Contents, named, pick
+from core.tags.contents import Contents, named, pick, told
 from core.tags.genres import from_id3, id3v1_code, id3v1_name, to_id3
 from core.tags.splice import Patch, size_of, slice_of
 
@@ -263,7 +263,7 @@ def _value(frame: object) -> str:
 
 def _attributes(frame: object) -> Iterator[tuple[str, str]]:
     for name, value in vars(frame).items():
-        yield name, repr(value)
+        yield name, told(value)
 
 
 def _why_unwritable(tag: _Tag) -> str | None:

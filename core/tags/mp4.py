@@ -12,7 +12,7 @@ from typing import BinaryIO
 from mutagen.mp4 import MP4
 
 from core.errors import TagError, WriteRefused
-from core.tags.contents import Contents, named, pick
+from core.tags.contents import Contents, named, pick, told
 from core.tags.genres import from_values, name_of_code
 from core.tags.splice import Patch, size_of, slice_of, splice
 
@@ -59,7 +59,7 @@ def mp4_contents(file: BinaryIO) -> Contents:
         genres=from_values(genre),
         version="MP4",
         fields=pick(texts, _ATOMS),
-        values=named((key, repr(tags[key])) for key in tags if key != GENRE.decode("latin-1")),
+        values=named((key, told(tags[key])) for key in tags if key != GENRE.decode("latin-1")),
         raw=named((name.decode("latin-1"), raw) for name, raw in others),
     )
 
