@@ -4,6 +4,7 @@ Runs on the supervisor's thread. Talks to the record, the journal and the queue 
 what it remembers of a file lasts only while that file is under way.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,6 +36,8 @@ from daemon.writing import Pen, Writing
 __all__ = ["Clock", "Steps"]
 
 log = structlog.get_logger(__name__)
+
+FAULT = "it shows a fault of this program, twice; please report it with what the log says"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class Steps:
         self._clock = clock
         self._report = report
         self._underway = Underway(config.watch.settle_seconds)
+        self._faults: Counter[str] = Counter()
         self._writing = Writing(
             db,
             Pen(db, config, writer=writer, now=clock.now, witness=witness),
@@ -120,6 +124,27 @@ class Steps:
     def forget(self) -> None:
         """Forget what is under way; writes that workers are at are recorded all the same."""
         self._underway.forget()
+
+    def begin_turn(self) -> None:
+        """Let what fails now be no file's doing yet."""
+        self._underway.begin_turn()
+
+    def culprit(self) -> str | None:
+        """Return the file that was dealt with last in this turn."""
+        return self._underway.dealt_with()
+
+    def blame(self, path: str) -> None:
+        """Set aside the file that a step failed over, the second time that one does.
+
+        Else one file that shows a fault of ours would be looked at anew for ever, and with it
+        all others.
+        """
+        entry = look(path)
+        self._faults[path] += 1
+        if entry is not None and self._faults[path] > 1:
+            self._underway.hand(path).stamp = entry.stamp
+            self._rest(path, "failed", FAULT)
+            self._underway.let_rest(path)
 
     def under_way(self) -> int:
         """Return how many files are waited for or worked on."""
@@ -191,6 +216,7 @@ class Steps:
     # carrying out ------------------------------------------------------------------------
 
     def _handle(self, event: lifecycle.Event) -> None:
+        self._underway.deal_with(event.path)
         for instruction in self._underway.lifecycle.handle(event):
             self._carry_out(instruction)
         if self._underway.let_rest(event.path):

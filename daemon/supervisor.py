@@ -161,6 +161,7 @@ class Supervisor:
 
         Nothing is lost by that, since the record and the journal say where each file stood.
         """
+        self._steps.begin_turn()
         try:
             act()
             self._told_fault = ""
@@ -173,6 +174,9 @@ class Supervisor:
                 raise
             log.exception("a step failed; everything is looked at anew")
             self._steps.forget()
+            culprit = self._steps.culprit()
+            if culprit is not None:
+                self._inbox.put(lambda: self._steps.blame(culprit))
             self._rescans.all_due(self._clock.monotonic() + AFTER_FAULT_S)
 
     def _wait_for_record(self, error: LibraryError) -> None:

@@ -29,6 +29,7 @@ class Underway:
     def __init__(self, settle_seconds: float) -> None:
         self._settle_seconds = settle_seconds
         self._at_hand: dict[str, AtHand] = {}
+        self._dealt_with: str | None = None
         self.lifecycle = Lifecycle()
         self.settling = Settling(settle_seconds)
 
@@ -41,7 +42,20 @@ class Underway:
 
     def hand(self, path: str) -> AtHand:
         """Return what is remembered of a file, from now on if nothing was."""
+        self._dealt_with = path
         return self._at_hand.setdefault(path, AtHand())
+
+    def begin_turn(self) -> None:
+        """Deal with no file yet."""
+        self._dealt_with = None
+
+    def deal_with(self, path: str) -> None:
+        """Remember that what is done now is about this file."""
+        self._dealt_with = path
+
+    def dealt_with(self) -> str | None:
+        """Return the file that was dealt with last in this turn."""
+        return self._dealt_with
 
     def is_awaited(self, inode: int) -> bool:
         """Say whether a file with this inode is on its way."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from daemon import processes
+from daemon import meeting, processes
 from daemon.processes import Workers
 from tests.puppets import PaperHouse, _hearing, _probe, guess, paper, read_paper
 
@@ -139,6 +139,35 @@ def test_a_file_that_failed_is_not_tried_for_ever(house: PaperHouse) -> None:
     live_until(house, lambda: house.row(path).state == "tagged")
 
     assert read_paper(path)["genres"] == [guess("M")]
+
+
+def test_a_file_that_shows_a_fault_of_ours_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a step stumbles over twice is set aside with its reason; the others get their genre."""
+    house = PaperHouse(tmp_path)
+    house.live()
+    house.daemon._begun = True
+    meet = meeting.meet_probe
+
+    def stumble(db: Any, path: str, *given: Any) -> Any:
+        if path.endswith("m.mp3"):
+            raise ZeroDivisionError
+        return meet(db, path, *given)
+
+    monkeypatch.setattr(meeting, "meet_probe", stumble)
+    paths = [house.music / f"{name}.mp3" for name in "amz"]
+    for path in paths:
+        paper(path, path.stem)
+
+    for _ in range(6):
+        house.daemon._guarded(house.settle)
+        house.time += 10
+
+    assert [house.row(path).state for path in paths] == ["tagged", "failed", "tagged"]
+    assert "fault of this program" in house.row(paths[1]).reason
+    house.daemon._watcher.stop()
+    house.close()
 
 
 @pytest.mark.slow
