@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ def load(folder: Path) -> Manifest:
         raise ModelError("the model is of an unknown format", str(folder), "update the program")
     try:
         _verify(folder, document["files"])
+        _require_verified(folder, document, [member["file"] for member in document["members"]])
         return _manifest(folder, document)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
@@ -131,6 +133,7 @@ def backbone_file(folder: Path) -> Path:
         raise ModelError("the backbone is of another format", str(folder), remedy)
     try:
         _verify(folder, document["files"])
+        _require_verified(folder, document, [document["file"]])
         return folder / str(document["file"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError("the backbone's manifest is incomplete", str(folder), remedy) from error
@@ -295,11 +298,16 @@ class Registry:
     def _save_history(self, history: list[str]) -> None:
         target = self.root() / "champion"
         fresh = target.with_name("champion.new")
-        with fresh.open("w", encoding="utf-8") as stream:
+        with open(fresh, "w", encoding="utf-8", opener=_private) as stream:
             json.dump({"history": history}, stream)
             stream.flush()
             os.fsync(stream.fileno())
         fresh.replace(target)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open for the owner alone, whatever the umask."""
+    return os.open(path, flags, 0o600)
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -326,7 +334,15 @@ def _backbone_of(document: Mapping[str, Any]) -> str | None:
 
 
 def _verify(folder: Path, files: Mapping[str, str]) -> None:
-    present = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    entries = list(folder.iterdir())
+    links = [path.name for path in entries if not stat.S_ISREG(path.lstat().st_mode)]
+    if links:
+        raise ModelError(
+            f"the model's folder holds what is no file of its own ({', '.join(sorted(links))})",
+            str(folder),
+            "use another version",
+        )
+    present = {path.name for path in entries} - {"manifest.json"}
     if present != set(files):
         raise ModelError(
             f"the model's files are not those of its manifest ({sorted(present ^ set(files))})",
@@ -342,6 +358,17 @@ def _verify(folder: Path, files: Mapping[str, str]) -> None:
                 str(folder),
                 "use another version",
             )
+
+
+def _require_verified(folder: Path, document: Mapping[str, Any], named: list[Any]) -> None:
+    """Refuse a manifest that has us load what it gives no hash of, or from elsewhere."""
+    unknown = [str(name) for name in named if name not in document["files"]]
+    if unknown:
+        raise ModelError(
+            f"the model's manifest gives no hash of {', '.join(unknown)}",
+            str(folder),
+            "use another version",
+        )
 
 
 def _manifest(folder: Path, document: Mapping[str, Any]) -> Manifest:

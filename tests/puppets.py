@@ -417,7 +417,8 @@ def _make_model(root: Path, version: str, backbone: str | None = None) -> None:
     digest = hashlib.sha256((folder / "calibration.json").read_bytes()).hexdigest()
     manifest = {
         "format": 1, "version": version, "created": "2026-05-01T00:00:00+00:00",
-        "feature_version": 1, "genres": list(GENRES), "members": [{"file": "none", "weight": 1.0}],
+        "feature_version": 1, "genres": list(GENRES),
+        "members": [{"file": "calibration.json", "weight": 1.0}],
         "calibration": "calibration.json", "replay": "none", "files": {"calibration.json": digest},
         "provenance": "paper", "licence": "none", "training": {"fingerprints": []},
         "metrics": {"accuracy": 1.0, "low": 1.0, "high": 1.0, "n": 1, "protocol": "paper"},

@@ -158,7 +158,11 @@ def build(
         licence=RICH_LICENCE if folder else LICENCE,
         backbone=source,
     )
-    return write_model(trained, paper, out)
+    made = write_model(trained, paper, out)
+    made.chmod(0o755)  # shipped, so for everybody
+    for path in made.iterdir():
+        path.chmod(0o644)
+    return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -70,9 +70,11 @@ def write_model(trained: Trained, paper: Paper, root: Path) -> Path:
         raise TrainingError("that model version exists already", str(target), "choose another name")
     partial = root / f".{paper.version}.partial"
     try:
-        partial.mkdir(mode=0o755, parents=True)
+        partial.mkdir(mode=0o700, parents=True)
         _fill(trained, paper, partial)
         _agree(trained, partial)
+        for path in partial.iterdir():  # they hold what a person's music sounds like
+            path.chmod(0o600)
         _sync(partial)
         partial.rename(target)
     except OSError as error:

@@ -5,6 +5,7 @@ remembered by sqlite-utils. A database from a newer program is refused, never to
 """
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,13 +101,18 @@ def _prepared(db: Database, path: Path) -> Database:
     return db
 
 
+def _private(path: str, flags: int) -> int:
+    """Open for the owner alone, whatever the umask."""
+    return os.open(path, flags, 0o600)
+
+
 def _bring_up(db: Database, path: Path) -> None:
     """Make the tables, one process at a time.
 
     The change to WAL fails at once, whatever the timeout, while another process looks in: so
     whoever opens a new record together with us waits at a lock of its own.
     """
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
+    with open(path.with_name(f"{path.name}.lock"), "w", opener=_private) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = db.execute("pragma user_version").fetchone()[0]
         if found < SCHEMA_VERSION:

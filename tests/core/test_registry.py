@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from core.errors import ModelError
-from core.registry import Registry, backbone_source, base_dir, load, load_calibration
+from core.registry import (
+    Registry,
+    backbone_file,
+    backbone_source,
+    base_dir,
+    load,
+    load_calibration,
+)
 
 CALIBRATION = {"temperature": 1.5, "bias": {"Jazz": 0.1}, "threshold": None, "promise": 0.9}
 
@@ -187,3 +194,33 @@ def test_both_shipped_models_are_whole() -> None:
     assert rich.backbone is not None
     assert (rich.genres, rich.fingerprints) == (plain.genres, plain.fingerprints)
     assert rich.metrics["accuracy"] > plain.metrics["accuracy"]
+
+
+# --- what is data stays data -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../v2/member-0.tflite", "/etc/hostname", "other.tflite"])
+def test_nothing_without_a_hash_is_ever_loaded(
+    tmp_path: Path, registry: Registry, name: str
+) -> None:
+    """Neither a member nor a backbone that lies elsewhere or was not hashed."""
+    folder = tmp_path / "models" / "v1"
+    document = json.loads((folder / "manifest.json").read_text())
+    document["members"][0]["file"] = document["file"] = name
+    (folder / "manifest.json").write_text(json.dumps(document))
+
+    with pytest.raises(ModelError, match="gives no hash of"):
+        load(folder)
+    with pytest.raises(ModelError, match="gives no hash of"):
+        backbone_file(folder)
+
+
+def test_a_link_is_no_file_of_the_model(tmp_path: Path, registry: Registry) -> None:
+    """Not even where what it points to has the right hash: it can be another a moment later."""
+    folder = tmp_path / "models" / "v1"
+    member = folder / "member-0.tflite"
+    member.rename(tmp_path / "elsewhere")
+    member.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ModelError, match="no file of its own"):
+        load(folder)
