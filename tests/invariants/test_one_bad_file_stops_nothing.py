@@ -88,7 +88,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperHous
     monkeypatch.setattr(processes, "TAKE_PLACE", "tests.puppets:take_place")
     monkeypatch.setattr(processes, "is_alive", lambda writer: True)  # as we are
     made = PaperHouse(tmp_path)
-    made.config = replace(made.config, workers=replace(made.config.workers, timeout_seconds=8.0))
+    made.config = replace(made.config, workers=replace(made.config.workers, timeout_seconds=30.0))
     made.close()
     with Workers(count=1, nice=0) as workers:
         made.begin(workers)
@@ -204,7 +204,7 @@ def known(house: PaperHouse, path: Path) -> bool:
     return found is not None
 
 
-def live_until(house: PaperHouse, condition: Callable[[], bool], within: float = 120.0) -> None:
+def live_until(house: PaperHouse, condition: Callable[[], bool], within: float = 400.0) -> None:
     """Let real time and the house's time pass until *condition* holds."""
     end = monotonic() + within
     while not condition():
