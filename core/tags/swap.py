@@ -16,6 +16,7 @@ from contextlib import suppress
 from itertools import count
 
 from core.stamp import Stamp
+from core.tags.copying import sync_directory
 
 __all__ = ["NotHere", "exchange", "let_go", "place_of", "put_back", "rename_call", "rename_new"]
 
@@ -75,12 +76,11 @@ def put_back(path: str, scratch: str, copy: int, fd: int | None = None) -> None:
     for _ in range(_TRIES):
         place = _own_place(path, copy, fd)
         if place is not None:
-            if _exchanged_back(place, scratch, copy):
-                return
-        elif _renamed(scratch, path):
-            return
-        elif os.path.lexists(path) and _inode(path) != copy:
-            _keep_beside(path, scratch)
+            done = _exchanged_back(place, scratch, copy)
+        else:
+            done = _renamed(scratch, path) or _kept_beside(path, scratch, copy)
+        if done:
+            _sync_folders(path, place or path)
             return
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
 
@@ -125,11 +125,21 @@ def _renamed(scratch: str, path: str) -> bool:
     return True
 
 
-def _keep_beside(path: str, scratch: str) -> None:
+def _kept_beside(path: str, scratch: str, copy: int) -> bool:
+    if _inode(path) in (None, copy):  # it moves too fast: look again
+        return False
     for number in count(1):
-        with suppress(FileExistsError):
-            rename_new(scratch, f"{path}.kept-{number}")
-            return
+        if _renamed(scratch, f"{path}.kept-{number}"):
+            break
+    return True
+
+
+def _sync_folders(*paths: str) -> None:
+    """Make it last: after a power cut the first exchange alone would be there."""
+    for folder in {os.path.dirname(path) for path in paths}:  # noqa: PTH120
+        # all is as before already; a failure now costs no more than that it lasts
+        with suppress(OSError):
+            sync_directory(folder or ".")
 
 
 def _inode(path: str) -> int | None:

@@ -180,6 +180,19 @@ def test_who_moved_our_copy_meant_the_other_file(path, scratch, ours):
     assert texts(folder) == {"moved": "theirs"}
 
 
+def test_what_was_put_back_is_there_after_a_power_cut(path, scratch, ours, monkeypatch):
+    """Else the disk might remember the exchange and forget that it was taken back."""
+    folder = path.with_name("album")
+    folder.mkdir()
+    synced = []
+    monkeypatch.setattr(swap, "sync_directory", synced.append)
+    with path.open() as copy:
+        path.rename(folder / "moved")
+        put_back(str(path), str(scratch), ours, copy.fileno())
+
+    assert set(synced) == {str(path.parent), str(folder)}
+
+
 def test_without_a_handle_a_moved_copy_leaves_both(path, scratch, ours):
     """Nobody knows where it went: the other file gets its name back."""
     path.rename(path.with_name("moved"))
