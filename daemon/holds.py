@@ -5,7 +5,6 @@ or around one that another daemon holds is noticed from both sides. The system l
 all of it when the process dies. Holds nothing on behalf of commands: they only ask.
 """
 
-import errno
 import fcntl
 import os
 import time
@@ -18,7 +17,6 @@ from core.errors import FolderHeld, WriteRefused
 __all__ = ["Holds", "check_free"]
 
 TRIES, TRY_AGAIN_S = 5, 0.1
-UNKNOWN = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTTY, errno.EBADF}
 
 Place = tuple[int, int]  # device and inode
 
@@ -97,9 +95,7 @@ def _lock(folder: str, how: int, held: list[int], *, patient: bool) -> str | Non
             fcntl.flock(fd, how | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(pause)
-        except OSError as error:
-            if error.errno not in UNKNOWN:
-                raise
+        except OSError:  # some network file systems know no such lock, each by a code of its own
             return f"{folder} cannot be locked on its file system; let nothing else watch it"
         else:
             return None

@@ -82,7 +82,8 @@ def writing(db: Database) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        db.execute("rollback")
+        if db.conn.in_transaction:  # a full disk makes SQLite roll back by itself
+            db.execute("rollback")
         raise
     db.execute("commit")
 

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import BuiltinFunctionType, MethodDescriptorType
 
 import pytest
 
@@ -30,22 +30,25 @@ SCRATCH = ".genrewatch-1"
 POINTS = int(os.environ.get("GENREWATCH_POINTS", "10"))
 WAITING_S = 0.2  # an editor that is not done by then waits for us
 
-# Calls that reach the disk. A profile function sees each of them before it runs; the
-# exchange of names goes through ctypes, which it does not see, so our own function stands for it.
-_EXCHANGE = swap.exchange.__code__
+# Calls that reach the disk, each seen before it runs. The exchange of names goes through
+# ctypes, which is not seen, so our own function stands for it.
 _SYSTEM = {
     "open", "fstat", "lstat", "stat", "statvfs", "access", "ioctl", "copy_file_range", "read",
     "readinto", "write", "seek", "truncate", "flush", "fchmod", "fchown", "setxattr", "getxattr",
     "listxattr", "utime", "fsync", "replace", "unlink", "close",
 }  # fmt: skip
+_TOOL = 4  # an id for sys.monitoring that no debugger or profiler claims
 
 
-def _reaches_the_disk(frame: FrameType, event: str, what: object) -> bool:
-    if event == "call":
-        return frame.f_code is _EXCHANGE
-    if event != "c_call" or getattr(what, "__name__", "") not in _SYSTEM:
+def _reaches_the_disk(called: object, first: object) -> bool:
+    if called is swap.exchange:
+        return True
+    if getattr(called, "__name__", "") not in _SYSTEM:
         return False
-    return isinstance(getattr(what, "__self__", None), io.IOBase | type(os))
+    if isinstance(called, MethodDescriptorType):  # a method, its file is the first argument
+        return isinstance(first, io.IOBase)
+    owner = getattr(called, "__self__", None)
+    return isinstance(called, BuiltinFunctionType) and isinstance(owner, io.IOBase | type(os))
 
 
 class Struck:
@@ -54,38 +57,42 @@ class Struck:
     def __init__(self, at: int, act: Callable[[], None], *, for_good: bool = False) -> None:
         self.at, self.act, self.for_good = at, act, for_good
         self.calls = 0
+        self.thread = threading.get_ident()
 
     def __enter__(self) -> "Struck":
-        sys.setprofile(self._seen)
+        sys.monitoring.use_tool_id(_TOOL, "struck")
+        sys.monitoring.register_callback(_TOOL, sys.monitoring.events.CALL, self._seen)
+        sys.monitoring.set_events(_TOOL, sys.monitoring.events.CALL)
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
+        self.stop()
+        sys.monitoring.free_tool_id(_TOOL)
+
+    def stop(self) -> None:
+        """See nothing any more."""
+        sys.monitoring.set_events(_TOOL, sys.monitoring.events.NO_EVENTS)
 
     @property
     def met(self) -> bool:
         return self.calls >= self.at
 
-    def _seen(self, frame: FrameType, event: str, what: object) -> None:
-        if _reaches_the_disk(frame, event, what):
+    def _seen(self, _code: object, _offset: int, called: object, first: object) -> None:
+        if threading.get_ident() == self.thread and _reaches_the_disk(called, first):
             self.calls += 1
             if self.calls == self.at or (self.for_good and self.calls > self.at):
                 self.act()
 
 
 class Fault(Struck):
-    """Struck by an I/O error; the profile function is set anew, for raising removes it."""
+    """Struck by an I/O error; what is raised here is raised where the call is made."""
 
     def __init__(self, at: int, code: int, *, for_good: bool) -> None:
-        super().__init__(at, lambda: None, for_good=for_good)
+        super().__init__(at, self._fail, for_good=for_good)
         self.code = code
 
-    def _seen(self, frame: FrameType, event: str, what: object) -> None:
-        before = self.calls
-        super()._seen(frame, event, what)
-        hit = self.calls != before
-        if hit and (self.calls == self.at or (self.for_good and self.calls > self.at)):
-            raise OSError(self.code, os.strerror(self.code))
+    def _fail(self) -> None:
+        raise OSError(self.code, os.strerror(self.code))
 
 
 def make(folder: Path, fmt: str) -> Path:
@@ -115,8 +122,13 @@ def calls_of_a_write(path: Path, scratch: str) -> int:
 @pytest.mark.parametrize("fmt", ALL_FORMATS)
 def test_an_io_error_at_any_call_leaves_the_original(tmp_path, fmt, for_good):
     """EIO or ENOSPC at the k-th call: the file is the original, or the whole new one."""
-    path = make(tmp_path, fmt)
-    scratch = tmp_path / SCRATCH
+    alone(strike_each, str(make(tmp_path, fmt)), for_good)
+
+
+def strike_each(name: str, for_good: bool) -> None:
+    """Write the file again and again, each time with an error at another call."""
+    path = Path(name)
+    folder, scratch = path.parent, path.with_name(SCRATCH)
     original, heard, told = path.read_bytes(), packets(path), others(path)
     count = calls_of_a_write(path, str(scratch))
     assert count > 20
@@ -135,7 +147,21 @@ def test_an_io_error_at_any_call_leaves_the_original(tmp_path, fmt, for_good):
         assert fault.met
         if for_good:  # a disk that takes nothing any more does not remove the scratch either
             scratch.unlink(missing_ok=True)
-        assert [entry.name for entry in tmp_path.iterdir()] == [path.name], at
+        assert [entry.name for entry in folder.iterdir()] == [path.name], at
+
+
+def alone(act: Callable[..., None], *given: object) -> None:
+    """Run *act*, of this file, in a process of its own: a crash of native code is its alone."""
+    code = f"from tests.invariants.test_music_is_sacred import {act.__name__} as act; act(*{given})"
+    run = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert run.returncode == 0, f"{run.returncode}: {run.stderr[-3000:]}"
 
 
 def undone(path: Path, made: Prepared, scratch: Path) -> None:
@@ -256,7 +282,6 @@ def test_a_file_changed_at_any_call_keeps_the_change(tmp_path, fmt):
         editor = threading.Thread(target=retag, args=(path,), kwargs={"genre": "Theirs"})
 
         def edit(editor=editor):
-            sys.setprofile(None)
             editor.start()
             editor.join(WAITING_S)
 

@@ -16,6 +16,7 @@ from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow
 from core.library.schema import SCHEMA_VERSION, open_library, writing
 from tests.factories import NOON, file_row, stamp
+from tests.small_disk import small_disk
 
 
 @pytest.fixture
@@ -332,3 +333,15 @@ def test_stamps_of_a_moved_file_are_the_new_ones(db: Database) -> None:
     assert row.stamp.ctime_ns == 99
     assert row.genres == ("Jazz",)
     assert files.file_at(db, "/m/a.mp3") is None
+
+
+def test_a_disk_that_is_full_says_so_from_within_a_transaction(tmp_path: Path) -> None:
+    """SQLite rolls back by itself then; the reason is not lost in rolling back once more."""
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        db = open_library(disk.root / "library.db")
+        with pytest.raises(sqlite3.OperationalError, match="full"), writing(db):
+            for number in range(100_000):
+                files.save_file(db, file_row(f"/m/{number}.mp3", fingerprint=None), NOON)
+        assert not db.conn.in_transaction
+        assert files.count_states(db) == {}
+        db.close()
