@@ -22,6 +22,7 @@ __all__ = [
     "count_states",
     "count_unread",
     "due_again",
+    "duration_of_track",
     "file_at",
     "files_gone_or_here",
     "files_in_dir",
@@ -276,6 +277,13 @@ def remember_track(db: Database, fingerprint: str, duration_s: float, now: datet
         "on conflict (fingerprint) do nothing",
         [fingerprint, duration_s, time_text(now)],
     )
+
+
+def duration_of_track(db: Database, fingerprint: str) -> float | None:
+    """Return how long the track is, in seconds."""
+    query = "select duration_s from tracks where fingerprint = ?"
+    row = db.execute(query, [fingerprint]).fetchone()
+    return float(row[0]) if row else None
 
 
 def folder(db: Database, path: str) -> Folder | None:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from core.errors import LibraryError
 from core.library import feedback_log, files, runs, writes
 from core.library.codec import as_time, list_json, path_bytes
 from core.library.feedback_log import FeedbackRow
+from core.library.files import FileRow
 from core.library.schema import writing
 from core.library.writes import WriteRow
+from core.stamp import Stamp
 from core.tags.copying import sync_directory, sync_file
 
 __all__ = ["Replayed", "Witness", "is_unread"]
@@ -68,7 +70,7 @@ class Witness:
             self._append(_write_entry(db, row) for row in writes.finished_writes(db))
             mark = {"read": self._size(), "feedback": 0}
         said = feedback_log.feedback_after(db, mark["feedback"])
-        self._append(_feedback_entry(row) for row in said)
+        self._append(_feedback_entry(db, row) for row in said)
         done = _replayed(db, self._entries(mark["read"]))
         now = {"read": self._size(), "feedback": feedback_log.last_feedback_id(db)}
         if now != known:
@@ -142,6 +144,7 @@ def _write_entry(db: Database, row: WriteRow) -> Entry:
     undone = writes.write_of(db, row.undoes) if row.undoes is not None else None
     return {
         "what": "write",
+        "state": row.state,
         "at": row.begun_at,
         "closed": row.closed_at or row.begun_at,
         "path": row.path,
@@ -154,10 +157,11 @@ def _write_entry(db: Database, row: WriteRow) -> Entry:
         "cause": row.cause,
         "undoes": undone.scratch if undone else None,
         "mtime_ns": row.after_mtime_ns,
+        "file": _file_entry(db, row.path),
     }
 
 
-def _feedback_entry(row: FeedbackRow) -> Entry:
+def _feedback_entry(db: Database, row: FeedbackRow) -> Entry:
     return {
         "what": "feedback",
         "at": row.at,
@@ -171,7 +175,16 @@ def _feedback_entry(row: FeedbackRow) -> Entry:
         "album_artist": row.album_artist,
         "album": row.album,
         "compilation": row.compilation,
+        "file": _file_entry(db, row.path),
     }
+
+
+def _file_entry(db: Database, path: str) -> Entry | None:
+    """Return the file as it is known now: by this a record that never met it knows it again."""
+    row = files.file_at(db, path)
+    if row is None or row.fingerprint is None:
+        return None
+    return asdict(row) | {"duration_s": files.duration_of_track(db, row.fingerprint)}
 
 
 # reading back --------------------------------------------------------------------------
@@ -190,21 +203,28 @@ def _replayed(db: Database, entries: Iterable[Entry | None]) -> Replayed:
 
 
 def _put_back_write(db: Database, entry: Entry) -> bool:
-    """Insert the write if the database lacks it, or close it where it stands open there."""
+    """Insert the write if the database lacks it, or end it where it stands open there."""
     known = writes.write_named(db, entry["fingerprint"], entry["scratch"])
+    if entry["state"] == "failed":  # done, and put back because somebody else had written, too
+        return known is not None and known.state == "done" and _end(db, known, entry)
     if known is not None and known.state != "open":
         return False
     undone = writes.write_named(db, entry["fingerprint"], entry["undoes"])
     if known is None:
         _insert_write(db, entry, undone)
     else:
-        db.execute(
-            "update tag_writes set state = 'done', closed_at = ?, after_mtime_ns = ? where id = ?",
-            [entry["closed"], entry["mtime_ns"], known.id],
-        )
+        _end(db, known, entry)
     if undone is not None:
         db.execute("update tag_writes set state = 'undone' where id = ?", [undone.id])
     _remember_write(db, entry)
+    return True
+
+
+def _end(db: Database, known: WriteRow, entry: Entry) -> bool:
+    values = [entry["state"], entry["closed"], entry["mtime_ns"], known.id]
+    db.execute(
+        "update tag_writes set state = ?, closed_at = ?, after_mtime_ns = ? where id = ?", values
+    )
     return True
 
 
@@ -245,7 +265,7 @@ def _put_back_feedback(db: Database, entry: Entry) -> bool:
         return False
     feedback_log.record_feedback(db, said, as_time(said.at))
     if said.via == "retag":  # any other word came with a write, or left the file as it was
-        _remember_retag(db, said)
+        _remember_retag(db, entry, said)
     return True
 
 
@@ -259,9 +279,9 @@ def _is_same_word(one: FeedbackRow, other: FeedbackRow) -> bool:
 
 
 def _remember_write(db: Database, entry: Entry) -> None:
-    """Let the file's row know our write, where the file is known: else it is met as new."""
-    row = files.file_at(db, entry["path"])
-    if row is None or row.fingerprint != entry["fingerprint"]:
+    """Let the file's row know our write."""
+    row = _row_of(db, entry)
+    if row is None:
         return
     undone, ours = entry["cause"] == "undo", entry["origin"] == "ours"
     known = replace(
@@ -275,11 +295,31 @@ def _remember_write(db: Database, entry: Entry) -> None:
     files.save_file(db, known, as_time(entry["closed"]))
 
 
-def _remember_retag(db: Database, said: FeedbackRow) -> None:
-    row = files.file_at(db, said.path)
-    if row is None or row.fingerprint != said.fingerprint:
+def _remember_retag(db: Database, entry: Entry, said: FeedbackRow) -> None:
+    row = _row_of(db, entry)
+    if row is None:
         return
     put_back = said.kind == "reversion"
     theirs = "person" if not put_back else ("arrived" if said.new else "none")
     known = replace(row, genres=said.new, origin=theirs, state="left", hands_off=put_back)
     files.save_file(db, known, as_time(said.at))
+
+
+def _row_of(db: Database, entry: Entry) -> FileRow | None:
+    """Return the file's row; where it is unknown, as it was then, to be found where it lies now.
+
+    None where other music lies there, or nothing was known of it then.
+    """
+    row, told = files.file_at(db, entry["path"]), entry["file"]
+    if row is not None and row.fingerprint is not None:
+        return row if row.fingerprint == entry["fingerprint"] else None
+    if told is None or told["fingerprint"] != entry["fingerprint"]:
+        return None
+    if row is not None and row.was_read and row.head != told["head"]:
+        return None
+    at = entry.get("closed") or entry["at"]
+    files.remember_track(db, told["fingerprint"], told["duration_s"] or 0.0, as_time(at))
+    names = {field.name for field in fields(FileRow)}
+    kept = {name: value for name, value in told.items() if name in names}
+    stamp, genres = Stamp(**told["stamp"]), tuple(told["genres"])
+    return FileRow(**(kept | {"stamp": stamp, "genres": genres, "gone_at": at}))
