@@ -24,6 +24,7 @@ from core.errors import AudioError, GenrewatchError, WorkerError, WriteRefused
 from core.library import feedback_log, files, writes
 from core.library.files import FileRow
 from core.library.schema import open_library
+from core.library.witness import Witness
 from core.stamp import Stamp
 from core.tags import Prepared, TagReading, WriteResult
 from core.tags.journal import Writer
@@ -82,6 +83,7 @@ class PaperHouse:
             policy=Policy(threshold=threshold),
             model=Model(backbone="none"),  # paper makes no sound
         )
+        self.witness = Witness(root / "writes.log")
         self.backbone: str | None = None  # which one there is, for models that need it
         self.time = 0.0
         self.lives = 0
@@ -100,6 +102,8 @@ class PaperHouse:
         self.db.execute = lambda *given: (self.point(), execute(*given))[1]  # type: ignore[method-assign]
         self.worker = Worker(self)
         workers = workers or self.worker
+        self.witness.settle(self.db)
+        tell = self.witness.recorder(self.db)
         models = registry.Registry(self.models, self.models / "one", backbone=lambda: self.backbone)
         self.daemon = Supervisor(
             self.db,
@@ -108,8 +112,10 @@ class PaperHouse:
             workers,
             writer=self.writer,
             clock=Clock(monotonic=lambda: self.time, now=self.now),
+            witness=tell,
+            settle_witness=lambda: self.witness.settle(self.db),
         )
-        self.desk = Desk(self.db, models, self.config, workers, writer=self.writer)
+        self.desk = Desk(self.db, models, self.config, workers, writer=self.writer, witness=tell)
 
     def live(self) -> None:
         """Recover, rescan and go on until nothing is left to do."""

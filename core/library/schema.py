@@ -75,17 +75,21 @@ def writing(db: Database) -> Iterator[None]:
 
     Within another such block it is part of that one: all is recorded, or nothing.
     """
-    if db.conn.in_transaction:
+    if _in_transaction(db):
         yield
         return
     db.execute("begin immediate")
     try:
         yield
     except BaseException:
-        if db.conn.in_transaction:  # a full disk makes SQLite roll back by itself
+        if _in_transaction(db):  # a full disk makes SQLite roll back by itself
             db.execute("rollback")
         raise
     db.execute("commit")
+
+
+def _in_transaction(db: Database) -> bool:
+    return bool(db.conn.in_transaction)
 
 
 def _prepared(db: Database, path: Path) -> Database:

@@ -208,7 +208,7 @@ def commit(
         _take_back(db, row, now)
         raise WriteDelayed(WRITTEN_ELSEWHERE, row.path)
     _close(db, row, result.old, result.after, now, lambda _, file: extra(file), witness)
-    if not _let_go(db, row, now):
+    if not _let_go(db, row, now, witness):
         raise WriteDelayed(WRITTEN_ELSEWHERE, row.path)
 
 
@@ -259,7 +259,7 @@ def recover(
         if row.state == "open":
             resolve(db, row, now, genres_of=genres_of, extra=extra, witness=witness)
         elif row.state != "failed":
-            _let_go(db, row, now)
+            _let_go(db, row, now, witness)
         elif remains.stamp_at(row.scratch) is None:  # somebody took care of it
             writes.let_go(db, row.id)
         touched.append(row.path)
@@ -301,7 +301,7 @@ def resolve(
                 return False
             stamp = found[1]
     _close(db, row, row.old, stamp, now, extra, witness)
-    return _let_go(db, row, now)
+    return _let_go(db, row, now, witness)
 
 
 def _close(
@@ -316,18 +316,19 @@ def _close(
     with writing(db):
         mtime_ns = after.mtime_ns if after else None
         writes.close_write(db, row.id, "done", now, old=old, after_mtime_ns=mtime_ns)
-        witness(row)
         file = files.file_at(db, row.path)
         if file is not None:
             written = _as_written(file, row, after or file.stamp)
             files.save_file(db, written, now)
             extra(row, written)
+        witness(row)
 
 
-def _let_go(db: Database, row: WriteRow, now: datetime) -> bool:
+def _let_go(db: Database, row: WriteRow, now: datetime, witness: Witness) -> bool:
     """Remove the original that was kept, once it is sure that nobody wrote to it; say if so."""
     if row.copy is not None and remains.lying(row) not in (Lying.IN_PLACE, Lying.UNCLEAR):
         _take_back(db, _row(db, row.id), now)
+        witness(_row(db, row.id))  # it knows the write as done
         return False
     if remains.remove(row):
         with writing(db):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.library import writes
 from tests.audio import genres_in
 from tests.conftest import House
 
@@ -80,3 +81,58 @@ def test_a_daemon_that_slept_misses_nothing(house: House) -> None:
     assert [len(house.writes(path)) for path in dropped] == [1, 1, 1]
     assert genres_in(known) == ["Jazz"]
     assert len(house.feedback()) == 1
+
+
+def test_a_lost_record_knows_what_was_ours(house: House) -> None:
+    """Files met again are ours, not arrived and nobody's word, and can be undone."""
+    house.start()
+    path = house.tagged("a.mp3", style="folk")
+    undone = house.tagged("b.mp3", style="metal")
+    assert house.cli("undo", undone).returncode == 0
+    house.stop()
+    forget(house)
+
+    house.start()
+    house.wait_all([path, undone])
+
+    row, left = house.row(path), house.row(undone)
+    assert row is not None
+    assert left is not None
+    assert (row.origin, row.genres) == ("ours", ("folk",))
+    assert (left.genres, left.hands_off) == ((), True)
+    assert house.feedback() == []
+    assert house.cli("undo", path).returncode == 0
+    assert genres_in(path) == []
+
+
+def test_a_damaged_record_is_told_and_restored(house: House) -> None:
+    """The daemon ends with the way back; after it all goes on."""
+    house.start()
+    path = house.tagged("a.mp3", style="folk")
+    house.stop()
+    assert house.cli("restore", "--empty").returncode == 0  # makes room for a damaged one
+    house.close_record()
+    library = house.state / "library.db"
+    library.write_bytes(os.urandom(100_000))
+
+    refused = house.cli("run")
+
+    assert refused.returncode == 1
+    assert "genrewatch restore" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert house.cli("run", "--service").returncode == 0
+    assert house.cli("restore", "--empty").returncode == 0
+    house.start()
+    house.wait_all([path])
+    row = house.row(path)
+    assert row is not None
+    assert row.origin == "ours"
+    assert writes.our_genres_of_track(house.db, row.fingerprint or "") == [("folk",)]
+    assert len(list((house.state / "damaged").glob("library-*.db"))) == 2
+
+
+def forget(house: House) -> None:
+    """Lose the record, and all that lies beside it but the log of writes."""
+    house.close_record()
+    for path in house.state.glob("library.db*"):
+        path.unlink()

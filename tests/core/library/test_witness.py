@@ -254,3 +254,20 @@ def test_a_log_that_cannot_be_written_undoes_the_transaction(db: Database, tmp_p
     with pytest.raises(LibraryError, match="log of writes"):
         write(db, log)
     assert [row.state for row in writes.open_writes(db)] == ["open"]
+
+
+def test_a_write_that_was_taken_back_is_none(db: Database, log: Witness, tmp_path: Path) -> None:
+    """Another program had written at the same time: the log is told, and so a database is."""
+    row = write(db, log)
+    older = open_library(tmp_path / "older.db")
+    log.settle(older)
+    db.execute("update tag_writes set state = 'failed' where id = ?", [row.id])
+    log.recorder(db)(row)
+
+    log.settle(older)
+    empty = another(tmp_path)
+    log.settle(empty)
+
+    for found in (older, empty):
+        assert [one.state for one in writes.writes_at(found, PATHS[0])] == ["failed"]
+    older.close()
