@@ -206,7 +206,7 @@ def _put_back_write(db: Database, entry: Entry) -> bool:
     """Insert the write if the database lacks it, or end it where it stands open there."""
     known = writes.write_named(db, entry["fingerprint"], entry["scratch"])
     if entry["state"] == "failed":  # done, and put back because somebody else had written, too
-        return known is not None and known.state == "done" and _end(db, known, entry)
+        return known is not None and known.state == "done" and _take_back(db, known, entry)
     if known is not None and known.state != "open":
         return False
     undone = writes.write_named(db, entry["fingerprint"], entry["undoes"])
@@ -220,12 +220,20 @@ def _put_back_write(db: Database, entry: Entry) -> bool:
     return True
 
 
-def _end(db: Database, known: WriteRow, entry: Entry) -> bool:
+def _take_back(db: Database, known: WriteRow, entry: Entry) -> bool:
+    _end(db, known, entry)
+    row = _row_of(db, entry)
+    if row is not None and row.genres == known.new:
+        as_before = replace(row, genres=known.old, origin=known.old_origin, state="pending")
+        files.save_file(db, as_before, as_time(entry["closed"]))
+    return True
+
+
+def _end(db: Database, known: WriteRow, entry: Entry) -> None:
     values = [entry["state"], entry["closed"], entry["mtime_ns"], known.id]
     db.execute(
         "update tag_writes set state = ?, closed_at = ?, after_mtime_ns = ? where id = ?", values
     )
-    return True
 
 
 def _insert_write(db: Database, entry: Entry, undone: WriteRow | None) -> None:

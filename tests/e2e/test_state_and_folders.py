@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.library import writes
-from tests.audio import genres_in
+from tests.audio import genres_in, retag
 from tests.conftest import House
 
 pytestmark = pytest.mark.e2e
@@ -71,16 +71,16 @@ def test_a_daemon_that_slept_misses_nothing(house: House) -> None:
     assert house.process is not None
     os.kill(house.process.pid, signal.SIGSTOP)
     dropped = [house.drop(f"{number}.mp3", seed=number) for number in range(3)]
-    retagged = house.cli("tag", "--genre", "Jazz", known)
+    retag(known, genre="Jazz")
     time.sleep(3)  # asleep for longer than a tick
     os.kill(house.process.pid, signal.SIGCONT)
 
     house.wait_all(dropped)
+    house.wait_until(house.feedback)
 
-    assert retagged.returncode == 0, retagged.stderr
     assert [len(house.writes(path)) for path in dropped] == [1, 1, 1]
     assert genres_in(known) == ["Jazz"]
-    assert len(house.feedback()) == 1
+    assert [row.kind for row in house.feedback()] == ["correction"]
 
 
 def test_a_lost_record_knows_what_was_ours(house: House) -> None:
