@@ -70,11 +70,11 @@ def moment_of(text: str, now: datetime) -> datetime:
     if said in ("today", "yesterday"):
         return midnight if said == "today" else midnight - timedelta(days=1)
     span = SPAN.fullmatch(said)
-    if span and span[2] in SPANS:
-        return now - timedelta(**{SPANS[span[2]]: int(span[1])})
     try:
+        if span and span[2] in SPANS:
+            return now - timedelta(**{SPANS[span[2]]: int(span[1])})
         return datetime.fromisoformat(text.strip()).astimezone()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         remedy = 'give it as "2 hours", "yesterday" or "2026-05-01T12:00"'
         raise ConfigError(f"{text!r} is no time", None, remedy) from error
 
