@@ -233,7 +233,10 @@ class Desk:
         if writes.open_write_at(self._db, path):
             raise WriteRefused("another write of this file is under way", None, "try again")
         probe: Probe = self._workers.call(
-            processes.PROBE, path, timeout=seconds_for(path, self._config.workers.timeout_seconds)
+            processes.PROBE,
+            path,
+            timeout=seconds_for(path, self._config.workers.timeout_seconds),
+            **meeting.probe_options(self._db, path),
         )
         met = meeting.meet_probe(
             self._db, path, probe, self._config.policy.empty_values, self._is_on_lost_mount

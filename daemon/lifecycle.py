@@ -14,6 +14,7 @@ from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 
 __all__ = [
+    "LINK",
     "TABLE",
     "Arm",
     "Changed",
@@ -36,6 +37,9 @@ __all__ = [
     "Written",
     "table_text",
 ]
+
+
+LINK = "a symbolic link; drop the file itself"  # why such a path is left
 
 
 class Stage(StrEnum):
@@ -299,8 +303,8 @@ def _hear_again(place: _Place, event: Event) -> Step:
 
 
 def _as_unfinished(met: Met) -> Met:
-    """Let what was set aside as failed wait for its verdict again, should we die meanwhile."""
-    if met.row.state != "failed":
+    """Let what was set aside wait for its verdict again, should we die meanwhile."""
+    if met.row.state != "failed" and met.row.reason != LINK:
         return met
     return replace(met, row=replace(met.row, state="pending"))
 

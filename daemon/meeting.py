@@ -23,6 +23,7 @@ from core.stamp import Stamp
 from core.tags import journal
 from core.tags.journal import Witness, Writer
 from core.taxonomy import fold, fold_all
+from daemon.watch import look
 
 if TYPE_CHECKING:
     from core.analysis import Glance, Probe
@@ -33,11 +34,24 @@ __all__ = [
     "meet_glance",
     "meet_probe",
     "note",
+    "probe_options",
     "recover",
     "save",
     "say_by_write",
     "word",
 ]
+
+
+def probe_options(db: Database, path: str) -> dict[str, bool]:
+    """Return what a probe of the file must tell beside the usual.
+
+    Where it may be again what it was before our last write, all its bytes are asked for.
+    """
+    entry = look(path)
+    past = writes.newest_standing_write(db, path)
+    if entry is None or past is None or past.before is None:
+        return {}
+    return {"whole": True} if entry.stamp.size == past.before.size else {}
 
 
 def meet_probe(
@@ -60,6 +74,8 @@ def meet_probe(
         volume=probe.volume,
         stamp=probe.stamp,
         tag=probe.tag,
+        born_ns=probe.born_ns,
+        whole=probe.whole,
     )
 
     def may_have_moved(row: FileRow) -> bool:
@@ -234,13 +250,18 @@ def _moved_from(
     for its copy; so it is, too, where it got the inode of a deleted file that said otherwise.
     """
     rows = [row for row in _files_alike(db, reading) if row.path != reading.path]
-    here = [row for row in rows if os.path.lexists(row.path)]
+    here = [row for row in rows if _lies_at(row.path)]
     gone = [row for row in rows if row not in here and may_have_moved(row)]
     is_copy = any(_says_the_same(r, reading) and r.other == reading.tag.other for r in here)
     same = [row for row in gone if row.stamp.inode == reading.stamp.inode]
     alike = [row for row in gone if _says_the_same(row, reading)]
     sure = [row for row in same if row in alike or not is_copy]
     return next(iter(sure if is_copy else [*sure, *alike, *gone]), None)
+
+
+def _lies_at(path: str) -> bool:
+    """Say whether something lies there; a link that was left behind is no file."""
+    return os.path.lexists(path) and not os.path.islink(path)  # noqa: PTH114  odd bytes survive
 
 
 def _files_alike(db: Database, reading: Reading) -> list[FileRow]:

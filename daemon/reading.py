@@ -105,6 +105,7 @@ class Reading:
         return Job(
             call=processes.PROBE,
             arguments=(path,),
+            options=meeting.probe_options(self._db, path),
             seconds=seconds_for(path, self._config.workers.timeout_seconds),
             done=at_once(self._db, lambda probe: self._probed(path, probe)),
             failed=lambda error: self._trouble(path, error),

@@ -186,11 +186,14 @@ class Steps:
 
     def _set_aside(self, entry: Entry) -> None:
         if entry.is_link:
-            state, reason = "left", "a symbolic link; drop the file itself"
+            state, reason = "left", lifecycle.LINK
         else:
             state, reason = "failed", "not a file but a folder or device; rename it"
-        row = FileRow(path=entry.path, stamp=entry.stamp, state=state, reason=reason)
-        files.save_file(self._db, row, self._clock.now())
+        # what is known of the file that lay there goes where it is found again
+        known = files.file_at(self._db, entry.path)
+        row = known or FileRow(path=entry.path, stamp=entry.stamp, state=state)
+        aside = replace(row, stamp=entry.stamp, state=state, reason=reason)
+        files.save_file(self._db, aside, self._clock.now())
         self._report(entry.path, f"{state}: {reason}")
 
     def _gone(self, paths: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from core import registry
 from core.analysis import Glance, Hearing, Probe
+from core.analysis.born import born_ns
 from core.errors import AudioError, GenrewatchError, WorkerError, WriteRefused
 from core.library import feedback_log, files, writes
 from core.library.files import FileRow
@@ -256,7 +257,7 @@ class Worker:
                     head=probe.head, volume=probe.volume, stamp=probe.stamp, tag=probe.tag
                 )
             case processes.PROBE:
-                return _probe(*arguments)
+                return _probe(*arguments, **options)
             case processes.ANALYSE:
                 return _hearing(*arguments, embedded=self.house.backbone is not None)
             case processes.SCORE:
@@ -271,7 +272,7 @@ class Worker:
         raise WorkerError(f"no such call: {call}")
 
 
-def _probe(path: str) -> Probe:
+def _probe(path: str, *, whole: bool = False) -> Probe:
     try:
         stat = os.stat(path)  # noqa: PTH116
     except OSError as error:
@@ -284,6 +285,8 @@ def _probe(path: str) -> Probe:
         duration_s=6.0,
         stamp=Stamp.of(stat),
         links=stat.st_nlink,
+        born_ns=born_ns(path),
+        whole=_digest(Path(path).read_bytes()) if whole else "",
         tag=TagReading(
             format="paper", genres=tuple(said["genres"]), other=said["title"], title=said["title"]
         ),

@@ -44,6 +44,8 @@ class Probe:
     stamp: Stamp
     links: int  # hard links to the file
     tag: TagReading
+    born_ns: int = 0  # when the file was made, 0 where the system cannot say
+    whole: str = ""  # hash of the whole file, where it was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,17 +88,20 @@ def glance(path: str) -> Glance:
     return Glance(head=begins, volume=before.st_dev, stamp=Stamp.of(before), tag=tag)
 
 
-def probe(path: str) -> Probe:
+def probe(path: str, *, whole: bool = False) -> Probe:
     """Fingerprint, true length and tag of the file at *path*, all of one state of it.
 
-    Raises AudioError where it cannot be heard or changes meanwhile, TagError where its tag
-    cannot be read. A kind of file without a place for a genre is told in the tag reading.
+    *whole* asks for the hash of all its bytes, too. Raises AudioError where it cannot be heard
+    or changes meanwhile, TagError where its tag cannot be read. A kind of file without a place
+    for a genre is told in the tag reading.
     """
+    from core.analysis.born import born_ns
     from core.analysis.decode import scan
 
     before = _stat(path)
     scanned = scan(path)
     tag = _tag(path)
+    digest = _whole(path) if whole else ""
     _require_unchanged(path, before)
     return Probe(
         fingerprint=scanned.fingerprint,
@@ -106,6 +111,8 @@ def probe(path: str) -> Probe:
         stamp=Stamp.of(before),
         links=before.st_nlink,
         tag=tag,
+        born_ns=born_ns(path),
+        whole=digest,
     )
 
 
@@ -188,6 +195,17 @@ def _stat(path: str) -> os.stat_result:
     except OSError as error:
         what = f"cannot be read ({error.strerror or error})"
         raise AudioError(what, path, "check the file and its permissions") from error
+
+
+def _whole(path: str) -> str:
+    from core.tags.formats import opened
+    from core.tags.undo import hash_of
+
+    try:
+        with opened(path) as file:
+            return hash_of(file)
+    except OSError as error:
+        raise AudioError(f"cannot be read ({error.strerror})", path) from error
 
 
 def _tag(path: str) -> TagReading:

@@ -28,6 +28,8 @@ class Reading:
     volume: int
     stamp: Stamp
     tag: TagReading
+    born_ns: int = 0  # when the file was made, 0 where nobody knows
+    whole: str = ""  # hash of all its bytes, where it was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +106,22 @@ def _meaning(reading: Reading, last: FileRow, known: Known) -> Meaning:
             other=last.other,
             before_us=write.old if write else None,
             mtime_ns=newest,
-            was_away=last.gone_at is not None or last.path != reading.path,
+            was_away=_was_away(reading, last, write),
         ),
         Seen(genres=reading.tag.genres, other=reading.tag.other, mtime_ns=reading.stamp.mtime_ns),
     )
+
+
+def _was_away(reading: Reading, last: FileRow, write: WriteRow | None) -> bool:
+    """Say whether the file came back: it was missed, or it is the untagged one, dropped afresh.
+
+    An editor that removes our genre leaves the file that it found, or other bytes than those
+    of before.
+    """
+    if last.gone_at is not None or last.path != reading.path:
+        return True
+    is_fresh = reading.born_ns > last.stamp.ctime_ns
+    return is_fresh and write is not None and "" != reading.whole == write.hash_before
 
 
 def _new_file(reading: Reading, known: Known, empty_values: tuple[str, ...]) -> Met:

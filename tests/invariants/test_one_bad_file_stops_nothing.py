@@ -53,7 +53,7 @@ ENDS: dict[str, Callable[[], Any]] = {
 }
 
 
-def probe(path: str) -> Any:
+def probe(path: str, **_: Any) -> Any:
     """Probe paper, unless its name says how to end."""
     return _ended(path, "probe") or _probe(path)
 

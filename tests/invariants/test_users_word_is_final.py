@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from daemon.lifecycle import Stage
+from daemon.lifecycle import LINK, Stage
 from tests.puppets import PaperHouse, guess, paper, read_paper
 
 NAMES = ("a.mp3", "b.mp3", "sub/c.mp3")
@@ -320,6 +320,78 @@ def test_it_stays_empty_when_a_link_takes_its_place(house: PaperHouse, emptied: 
     emptied.symlink_to(new)
 
     assert settled(house, new) == ([], "left")
+
+
+@pytest.mark.parametrize("said", ["ours", "theirs"])
+def test_a_link_in_its_place_loses_no_history(house: PaperHouse, said: str) -> None:
+    """The file that moved away is known as the one that it was, its writes can be undone."""
+    path, new = house.music / "a.mp3", house.music / "moved.mp3"
+    paper(path, "A")
+    house.settle()
+    if said == "theirs":
+        house.desk.tag(str(path), ("Zydeco",), house.now(), dry_run=False)
+    before = house.row(path)
+    path.rename(new)
+    path.symlink_to(new)
+
+    house.settle()
+    house.reborn()
+
+    row = house.row(new)
+    assert (row.origin, row.state, row.genres) == (before.origin, before.state, before.genres)
+    assert house.row(path).reason == LINK
+    assert house.kinds() == (["correction"] if said == "theirs" else [])
+    assert house.desk.undo(str(new), house.now(), dry_run=False).written
+
+
+def test_a_file_that_takes_the_place_of_a_link_is_itself_again(house: PaperHouse) -> None:
+    """Linked for a while, to save room say."""
+    path, aside = house.music / "a.mp3", house.root / "aside.mp3"
+    paper(path, "A")
+    house.settle()
+    path.rename(aside)
+    path.symlink_to(aside)
+    house.settle()
+    assert house.row(path).state == "left"
+
+    path.unlink()
+    aside.rename(path)
+    house.settle()
+
+    row = house.row(path)
+    assert (row.state, row.origin, row.genres) == ("tagged", "ours", (guess("A"),))
+    assert house.kinds() == []
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "unseen"])
+def test_the_only_file_dropped_again_is_no_rejection(house: PaperHouse, seen: bool) -> None:
+    """Deleted and copied there anew, as it was before us: nobody removed a genre from it."""
+    path = house.music / "a.mp3"
+    paper(path, "A")
+    whole = path.read_bytes()
+    house.settle()
+    assert house.row(path).state == "tagged"
+    path.unlink()
+    if seen:
+        house.settle()
+
+    path.write_bytes(whole)
+    house.settle()
+
+    assert house.kinds() == ["reversion"]
+
+
+def test_a_genre_removed_in_place_is_a_rejection(house: PaperHouse) -> None:
+    """Though the bytes are just what they were before us."""
+    path = house.music / "a.mp3"
+    paper(path, "A")
+    whole = path.read_bytes()
+    house.settle()
+
+    path.write_bytes(whole)
+    house.settle()
+
+    assert house.kinds() == ["rejection"]
 
 
 def test_undo_leaves_a_genre_of_another_track_alone(house: PaperHouse) -> None:
