@@ -140,7 +140,8 @@ def _file_systems(app: App) -> str:
 
 
 def _other_writers(app: App) -> str:
-    ours = {row.scratch for row in writes.open_writes(app.db)}
+    under_way = [*writes.open_writes(app.db), *writes.kept_writes(app.db)]
+    ours = {row.scratch for row in under_way}
     notes = [f"{name} is running: let it finish with a file first" for name in taggers(PROC)]
     for folder in _present(app):
         found = survey(folder)

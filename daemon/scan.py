@@ -17,6 +17,7 @@ from core.library import files, runs
 from core.library.files import AT_REST, UNREAD, FileRow, Noted
 from core.library.schema import writing
 from core.stamp import Stamp
+from core.tags import journal
 from daemon.config import Watch
 from daemon.folders import unmounted
 from daemon.watch import Directory, Entry, Rules, Skipped, entry_of, look, walk
@@ -84,6 +85,7 @@ class Scan:
         """Yield whatever differs from the record in this watched folder."""
         self._skipped[folder] = Skipped()
         yield from self._folder(folder, self._skipped[folder])
+        journal.sweep(self._db, self._skipped[folder].scratch)
         self._tell_skipped()
 
     def at(self, path: str) -> Iterator[Found | Gone]:

@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from watchdog.events import (
@@ -30,6 +30,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from core.stamp import Stamp
+from core.tags.journal import is_scratch
 
 __all__ = ["Directory", "Entry", "Rules", "Skipped", "Watcher", "entry_of", "look", "walk"]
 
@@ -137,10 +138,11 @@ class Rules:
 
 @dataclass(slots=True)
 class Skipped:
-    """How much a walk left out by rule, to be counted in `status`."""
+    """What a walk left out by rule, to be counted in `status`."""
 
     folders: int = 0
     files: int = 0
+    scratch: list[str] = field(default_factory=list)  # working copies of tag writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +276,8 @@ def _sort(
             found[entry.path] = entry.stat(follow_symlinks=False)
         elif not is_dir and rules.is_audio(entry.path):
             count.files += 1
+        elif is_scratch(entry.name):
+            count.scratch.append(entry.path)
     except FileNotFoundError:  # vanished between listing and stat
         return
 

@@ -6,7 +6,8 @@ resident; knows the library and names on disk, never a tag format.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -37,6 +38,7 @@ __all__ = [
     "recover",
     "resolve",
     "scratch_name",
+    "sweep",
 ]
 
 Extra = Callable[[WriteRow, FileRow], None]
@@ -260,10 +262,22 @@ def recover(
             resolve(db, row, now, genres_of=genres_of, extra=extra, witness=witness)
         elif row.state != "failed":
             _let_go(db, row, now, witness)
-        elif remains.stamp_at(row.scratch) is None:  # somebody took care of it
+        elif remains.remove(row):
             writes.let_go(db, row.id)
         touched.append(row.path)
     return touched
+
+
+def sweep(db: Database, paths: Iterable[str]) -> list[str]:
+    """Remove the working copies among *paths* that a write of ours left which is over.
+
+    What no write knows may be another machine's, or of another state: it stays.
+    """
+    ours = [path for path in paths if writes.is_scratch_known(db, path.rpartition("/")[2])]
+    for path in ours:
+        with suppress(OSError):
+            os.unlink(path)  # noqa: PTH108  odd bytes survive
+    return ours
 
 
 def resolve(
@@ -283,8 +297,9 @@ def resolve(
     """
     match remains.lying(row):
         case Lying.UNTOUCHED:
-            remains.remove(row)
-            _fail(db, row, reason, now)
+            kept = not remains.remove(row)
+            with writing(db):
+                writes.fail_write(db, row.id, reason, now, kept=kept)
             return False
         case Lying.EDITED | Lying.STRANGER:
             _take_back(db, row, now)
@@ -295,9 +310,11 @@ def resolve(
         case Lying.UNCLEAR:
             found = genres_of(row.path)
             if found is None or found[0] != row.new:
-                remains.remove(row)
+                gone = remains.remove(row)
                 with writing(db):
                     writes.close_write(db, row.id, "failed", now, reason=reason)
+                    if gone:
+                        writes.let_go(db, row.id)
                 return False
             stamp = found[1]
     _close(db, row, row.old, stamp, now, extra, witness)
@@ -355,11 +372,6 @@ def _row(db: Database, write: int) -> WriteRow:
     if row is None:
         raise LibraryError(f"write {write} is not in the record", None, "restore a backup")
     return row
-
-
-def _fail(db: Database, row: WriteRow, reason: str, now: datetime) -> None:
-    with writing(db):
-        writes.fail_write(db, row.id, reason, now)
 
 
 def _back(db: Database, past: WriteRow) -> Back:

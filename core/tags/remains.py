@@ -54,7 +54,7 @@ def remove(row: WriteRow) -> bool:
     aside = stamp_at(row.scratch)
     if aside is None:
         return True
-    known = row.prepared_at is None or _like(aside, row.copy) or _like(aside, row.before)
+    known = row.copy is None or _like(aside, row.copy) or _like(aside, row.before)
     if known:
         with suppress(OSError):
             os.unlink(row.scratch)  # noqa: PTH108  odd bytes survive

@@ -510,3 +510,37 @@ def test_two_files_of_a_folder_written_in_one_instant_have_two_copies(
     jobs = [begin(db, known(db, path)) for path in (music, other)]
 
     assert len({job.scratch for job in jobs}) == 2
+
+
+def test_a_copy_that_could_not_be_removed_is_removed_later(
+    db: Database, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder was read-only for a while, say."""
+    job = begin(db, known(db, music))
+    prepare(db, job)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", _refuse)
+        recover(db)
+    assert hidden(music.parent) != []
+
+    recover(db)
+
+    assert hidden(music.parent) == []
+    assert writes.kept_writes(db) == []
+
+
+def test_only_leftovers_that_a_write_of_ours_knows_are_swept(db: Database, music: Path) -> None:
+    """Another machine may be at work in the same folder; a folder may have been renamed."""
+    job, _ = written(db, music)
+    ours = music.with_name(Path(job.scratch).name)
+    theirs = music.with_name(".genrewatch-9-20260501120000000000-1.tmp")
+    renamed = music.parent.with_name("renamed") / ours.name
+    renamed.parent.mkdir()
+    under_way = Path(begin(db, known(db, music)).scratch)
+    found = [ours, theirs, renamed, under_way]
+    for path in found:
+        path.write_bytes(b"left over")
+
+    journal.sweep(db, map(str, found))
+
+    assert [path.exists() for path in found] == [False, True, False, True]
