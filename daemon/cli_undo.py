@@ -116,7 +116,7 @@ def _forget(
     size = sum(row.undo_size for row in rows) / 1e6
     what = f"what takes {len(rows)} writes back byte by byte ({size:.1f} MB)"
     if dry_run or not rows:
-        click.echo(f"Would forget {what}.")
+        click.echo(f"Would forget {what}." if rows else "Nothing to forget.")
         return
     if not yes:
         click.confirm(f"Forget {what}? Their genre alone can still be put back.", abort=True)

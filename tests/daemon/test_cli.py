@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from sqlite_utils import Database
 
-from core.library import feedback_log, files, runs
+from core.library import feedback_log, files, runs, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
 from daemon.cli import SECTIONS, cli, main
-from tests.factories import NOON, file_row
+from tests.factories import NOON, file_row, stamp
 
 ROOT = Path(__file__).parents[2]
 
@@ -193,6 +194,97 @@ def test_nothing_to_undo_is_said(state: Path) -> None:
 
     assert result.exit_code == 0
     assert "Nothing to undo" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--last", "2", "--all"],
+        ["a.mp3", "--since", "yesterday"],
+        ["--since", "soon"],
+        ["--before", "yesterday"],
+        ["--forget"],
+        ["--forget", "--all"],
+        ["--forget", "a.mp3", "--before", "yesterday"],
+    ],
+)
+def test_what_is_to_be_undone_is_named_in_one_way(state: Path, arguments: list[str]) -> None:
+    """Whoever mixes two ways means something that we cannot know."""
+    result = run(state, "undo", *arguments)
+
+    code = getattr(result.exception, "exit_code", result.exit_code)
+    assert code == 2, result.output
+
+
+def written(state: Path, undo: bytes = b"patch") -> Database:
+    """A record with one standing write of /m/a.mp3."""
+    db = open_library(state / "library.db")
+    row = writes.WriteRow(
+        path="/m/a.mp3", scratch="/m/.s", fingerprint="f1", old=(), new=("Jazz",),
+        old_origin="none", origin="ours", cause="drop", writer_pid=1, writer_started="x",
+    )  # fmt: skip
+    write = writes.open_write(db, row, NOON)
+    writes.save_prepared(
+        db, write, NOON, old=(), before=stamp(), copy=stamp(size=2), hashes=("1", "2"), undo=undo
+    )
+    writes.close_write(db, write, "done", NOON)
+    writes.let_go(db, write)
+    return db
+
+
+@pytest.mark.parametrize("way", [["--all"], ["--forget", "--before", "2027-01-01"]], ids=str)
+def test_what_touches_much_asks_first(state: Path, way: list[str]) -> None:
+    """No is no; nobody there to ask is no, too; a dry run asks nothing."""
+    db = written(state)
+
+    for answer in ("n\n", ""):
+        result = CliRunner().invoke(cli, ["--state-dir", str(state), "undo", *way], input=answer)
+        assert result.exit_code == 1
+    assert run(state, "undo", *way, "--dry-run").exit_code in (0, 1)
+
+    assert [row.undo_size for row in writes.last_writes(db, -1)] == [5]
+
+
+def test_an_undo_record_goes_only_when_the_person_says_so(state: Path) -> None:
+    """And it is said how much that frees."""
+    db = written(state)
+
+    result = run(state, "undo", "--forget", "/m/a.mp3", "-y")
+
+    assert result.exit_code == 0
+    assert "1 writes" in result.stdout
+    assert writes.undo_bytes(db) == 0
+    assert "Nothing to forget" in run(state, "undo", "--forget", "/m/a.mp3", "-y").stdout
+
+
+def test_history_is_one_document(state: Path) -> None:
+    """Or a line each, with the cause and whose the genre is."""
+    written(state)
+
+    [event] = json.loads(run(state, "history", "/m/a.mp3", "--json").stdout)
+
+    assert event == {
+        "what": "write", "at": "2026-05-01T12:00:00.000Z", "old": [], "new": ["Jazz"],
+        "cause": "drop", "origin": "ours", "state": "done", "reason": "", "undoes": None,
+    }  # fmt: skip
+    assert "write (drop, our guess): no genre → Jazz" in run(state, "history", "/m/a.mp3").stdout
+
+
+def test_status_says_when_a_file_is_tried_again(state: Path) -> None:
+    """And why all waits where there is no room for undo records."""
+    db = written(state)
+    db.execute("update tag_writes set undo_size = ?", [2 * 10**9])
+    moment = "2026-05-01T12:05:00.000Z"
+    files.save_file(
+        db, file_row(fingerprint=None, state="failed", reason="in use", retry_at=moment), NOON
+    )
+
+    document = json.loads(run(state, "status", "--json").stdout)
+    text = run(state, "status").stdout
+
+    assert document["failed"][0]["retry_at"] == moment
+    assert "undo_mb" in document["trouble"][0]
+    assert "in use; tried again at 2026-05-0" in text
 
 
 def test_a_missing_file_is_named_with_its_reason(state: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ HEAVY = (
 RESIDENT = (
     *("daemon.cli", "daemon.daemon", "daemon.supervisor", "daemon.steps", "daemon.scan"),
     *("daemon.schedule", "daemon.training", "daemon.judge", "daemon.meeting", "daemon.status"),
+    *("daemon.writing", "daemon.reading", "daemon.listening", "daemon.undoing", "daemon.history"),
     *("daemon.show", "daemon.acts", "daemon.watch", "daemon.service", "daemon.doctor"),
     *("core.library.schema", "core.tags.journal", "core.registry", "core.decision.memory"),
 )
