@@ -30,6 +30,7 @@ __all__ = ["Attempt", "attempt", "difference", "is_sentence"]
 
 ID3V1_SIZE = 128
 LONGEST = 300  # characters of a reason
+Sound = list[tuple[str, list[bytes]]]  # each stream's kind and packets
 GENRE_KEYS = {"genre", "\xa9gen", "wm/genre", "tcon", "tco"}
 # whatever mutagen's parsers stumble over
 TAG_ERRORS = (
@@ -120,7 +121,7 @@ def difference(before: str, after: str, genre: str | None) -> str:
 
     It must be *genre*, or any one where that is None.
     """
-    same = _same_sound(_packets(before), _packets(after))
+    same = _same_sound(_packets(before), _packets(after), _tail(before), _tail(after))
     if not same and _between_tags(before) != _between_tags(after):
         return "the audio differs"
     old, new = _others(before), _others(after)
@@ -135,9 +136,9 @@ def difference(before: str, after: str, genre: str | None) -> str:
     return ""
 
 
-def _packets(path: str) -> list[tuple[str, list[bytes]]]:
+def _packets(path: str) -> Sound:
     """Return each stream's kind and packets, as far as they can be read."""
-    found: list[tuple[str, list[bytes]]] = []
+    found: Sound = []
     with (
         suppress(FFmpegError, ValueError),
         Path(path).open("rb") as file,
@@ -150,28 +151,41 @@ def _packets(path: str) -> list[tuple[str, list[bytes]]]:
     return [(kind, packets) for kind, packets in found if kind == "audio"]
 
 
-def _same_sound(old: list[tuple[str, list[bytes]]], new: list[tuple[str, list[bytes]]]) -> bool:
+def _same_sound(old: Sound, new: Sound, old_tail: int, new_tail: int) -> bool:
     """Compare the packets; into the last one some demuxers let the tags behind it."""
     if len(old) != len(new):
         return False
     for (_, before), (_, after) in zip(old, new, strict=True):
         if len(before) != len(after) or before[:-1] != after[:-1]:
             return False
-        if before and not (before[-1].startswith(after[-1]) or after[-1].startswith(before[-1])):
+        if before and not _same_end(before[-1], after[-1], old_tail, new_tail):
             return False
     return True
+
+
+def _same_end(before: bytes, after: bytes, old_tail: int, new_tail: int) -> bool:
+    """Compare last packets, whole or without the tags behind them."""
+    cut = before[: len(before) - old_tail] == after[: len(after) - new_tail]
+    return cut or before == after
+
+
+def _tail(path: str) -> int:
+    """Return how many bytes of tags mutagen finds at the end of the file."""
+    data = Path(path).read_bytes()
+    with Path(path).open("rb") as file:
+        ape = _APEv2Data(file)
+    v1 = data.rfind(b"TAG", max(0, len(data) - ID3V1_SIZE))
+    starts = [at for at in (ape.start, v1) if at is not None and at >= 0]
+    return len(data) - min(starts, default=len(data))
 
 
 def _between_tags(path: str) -> bytes:
     """Return what stands between the tags that mutagen finds: demuxers take some for sound."""
     data = Path(path).read_bytes()
-    with Path(path).open("rb") as file:
-        ape = _APEv2Data(file)
-    end = ape.start if ape.start is not None else data.rfind(b"TAG", len(data) - ID3V1_SIZE)
     start = 0
     while data[start : start + 3] == b"ID3":
         start += 10 + BitPaddedInt(data[start + 6 : start + 10])
-    return data[start : end if end >= 0 else len(data)]
+    return data[start : len(data) - _tail(path)]
 
 
 def _file(path: str) -> Any:
@@ -185,7 +199,9 @@ def _others(path: str) -> list[tuple[str, str]] | str:
         file = _file(path)
     except TAG_ERRORS as error:
         return f"{type(error).__name__}: {error}"
-    if file is None or file.tags is None:
+    if file is None:
+        return "mutagen does not know its kind"
+    if file.tags is None:
         return []
     pairs = list(file.tags) if isinstance(file, ASF) else list(file.tags.items())
     found = [(str(key), repr(value)) for key, value in pairs if _is_other(str(key))]

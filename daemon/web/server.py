@@ -18,6 +18,9 @@ HOST = "127.0.0.1"
 TRIES = 50
 KNOCK_S = 0.25
 THREADS = 4
+SILENCE_S = 20  # a connection that says nothing for so long is closed, whoever holds it
+CONNECTIONS = 50
+LONGEST_HEAD = 16 * 1024
 
 # somewhat too large files are read to their end, so that our page says so; a connection
 # that is cut while the browser still sends shows as an error of the browser's own
@@ -47,7 +50,15 @@ def serve(app: Flask, port: int) -> None:
         what = f"port {port} cannot be used ({error.strerror})"
         raise ConfigError(what, None, "give another with --port or [web] port") from error
     server = waitress.create_server(
-        app, sockets=[sock], threads=THREADS, ident=None, max_request_body_size=limit
+        app,
+        sockets=[sock],
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=limit,
+        max_request_header_size=LONGEST_HEAD,
+        channel_timeout=SILENCE_S,
+        cleanup_interval=SILENCE_S // 4,
+        connection_limit=CONNECTIONS,
     )
     before = _on_sigterm(_leave)
     try:

@@ -4,6 +4,7 @@ import io
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -312,3 +313,64 @@ def test_uploads_of_killed_processes_are_swept(temporary: Path) -> None:
     assert not dead.exists()
     assert alive.exists()
     assert foreign.exists()
+
+
+MARK_UP = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
+
+
+def test_nothing_that_a_file_says_is_mark_up(send: Send, classifier: Classifier) -> None:
+    """Neither its name, nor a genre, nor a reason that quotes a tag."""
+    classifier.answer = replace(
+        JAZZ,
+        reason=f"already has a genre: {MARK_UP}",
+        genres=(guess(MARK_UP, 0.9), guess("jazz", 0.1)),
+        segments=(SegmentView(start_s=1.0, genres=(guess(MARK_UP, 0.9),)),),
+    )
+    for text in (send(f"{MARK_UP}.mp3").text, send(MARK_UP).text):
+        assert "<script>alert" not in text
+        assert "<img" not in text
+        assert "&lt;script&gt;" in text
+
+    classifier.answer = AudioError(f"states {MARK_UP}")
+    assert "<img" not in send().text
+    shown = send(f"{MARK_UP}.mp3", path="/api/classify")
+    assert shown.mimetype == "application/json"
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/dev/zero", "/dev/stdin", "CON", "a\0b.mp3", "\x1b[2J\u202e.mp3", "x" * 5000 + ".mp3", "."],
+)
+def test_odd_upload_names_are_names_of_nothing(
+    send: Send, classifier: Classifier, temporary: Path, name: str
+) -> None:
+    """Devices, NUL, escapes, too long a name: what is judged is what was sent, in our folder."""
+    response = send(name, content=b"music")
+
+    assert response.status_code in (200, 400)
+    for path, content in classifier.seen:
+        assert path.parent.parent == temporary
+        assert content == b"music"
+    assert leftovers(temporary) == []
+    assert all(letter not in response.text for letter in "\0\x1b\u202e")
+
+
+def test_every_answer_carries_the_headers(client: FlaskClient, send: Send) -> None:
+    """Also refusals, and what does not exist."""
+    answers = [
+        client.get("/", base_url=HOME),
+        client.get("/nothing", base_url=HOME),
+        client.get("/static/../../etc/passwd", base_url=HOME),
+        client.get("/static/%2e%2e/app.py", base_url=HOME),
+        client.put("/", base_url=HOME),
+        client.get("/", headers={"Host": "evil.example"}),
+        send(token="0" * 64),
+        send(content=b"x" * 2_000_000),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 404, 404, 404, 403, 421, 403, 413]
+    for answer in answers:
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"

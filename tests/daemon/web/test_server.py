@@ -205,3 +205,21 @@ def test_too_large_file_is_told_in_a_real_browser(
         keep(browser, tmp_path, "too-large.png")
 
         assert "larger than 2 MB" in browser.run("document.querySelector('.problem').textContent")
+
+
+def test_slow_and_greedy_clients_shut_nobody_out(page: "subprocess.Popen[bytes]") -> None:
+    """Connections that say half a sentence cost no thread; a head without end is cut off."""
+    port = port_of(page)
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) for _ in range(12)]
+    try:
+        for connection in slow:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+        answer = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        answer.request("GET", "/", headers={"Host": f"localhost:{port}"})
+        assert answer.getresponse().status == 200
+        answer.close()
+        slow[0].sendall(b"ngth: 1\r\nX: " + b"x" * 100_000)
+        assert slow[0].recv(64).split()[1].startswith(b"4")
+    finally:
+        for connection in slow:
+            connection.close()
