@@ -197,8 +197,13 @@ def _reading(path: str, expected: Stamp | None, *, allow_hard_links: bool) -> It
             with watching(file.fileno()) as held:
                 if held():
                     raise WriteDelayed(HELD, path)
-            row, found = _contents(file, path)
-            yield _Original(path=path, file=file, before=before, row=row, found=found)
+            try:
+                row, found = _contents(file, path)
+                yield _Original(path=path, file=file, before=before, row=row, found=found)
+            except (TagError, VerifyFailed):
+                # who reads what is half written finds faults that the file does not have
+                check_same(path, before, before)
+                raise
 
 
 def _contents(file: BinaryIO, path: str) -> tuple[Format, Contents]:

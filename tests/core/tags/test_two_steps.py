@@ -124,6 +124,26 @@ def test_a_change_between_the_steps_wins(path, scratch):
     assert names(path.parent) == ["a.mp3"]
 
 
+@pytest.mark.parametrize("call", ["evidence", "_contents"])
+def test_a_file_edited_while_it_is_read_is_not_called_damaged(path, scratch, monkeypatch, call):
+    """Its proof fails or its tag is torn since somebody is at it: it is looked at again."""
+    original = getattr(rewrite, call)
+
+    def late(*arguments):
+        found = original(*arguments)
+        retag(path, title="edited")
+        if call == "_contents":
+            raise TagError("the tag is torn", str(path))
+        return found
+
+    monkeypatch.setattr(rewrite, call, late)
+
+    with pytest.raises(WriteRefused, match="changed meanwhile"):
+        prepared(path, scratch)
+
+    assert names(path.parent) == ["a.mp3"]
+
+
 @pytest.mark.parametrize("by_exchange", [True, False])
 def test_a_file_moved_between_the_steps_is_not_made_anew(path, scratch, by_exchange):
     """It lies where its mover put it, once."""
