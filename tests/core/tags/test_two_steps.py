@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mutagen
 import pytest
 
 from core.errors import TagError, WriteDelayed, WriteError, WriteRefused
@@ -340,6 +341,63 @@ def moving(here, there):
             yield
         finally:
             process.kill()
+
+
+_EDITOR = """
+import os, random, shutil, sys, time
+from mutagen.id3 import ID3, TIT2
+here, there, ways, seconds = sys.argv[1:]
+rng, edits, end = random.Random(1), 0, time.time() + float(seconds)
+print(flush=True)
+while time.time() < end or not edits:
+    way = rng.choice(ways.split())
+    for name in (here, there):
+        try:
+            before = os.stat(name)
+            work = name + ".edit" if way == "rename" else name
+            if way == "rename":
+                shutil.copy2(name, work)
+            with open(work, "r+b") as file:
+                tag = ID3(file)
+                tag.add(TIT2(encoding=3, text=str(edits + 1)))
+                file.seek(0)
+                tag.save(file)
+                if way == "secretly":
+                    file.flush()
+                    os.utime(file.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
+            if way == "rename":
+                os.rename(work, name)
+            edits += 1
+            break
+        except FileNotFoundError:
+            pass
+    time.sleep(rng.uniform(0, 0.08))
+print(edits)
+"""
+
+
+@pytest.mark.parametrize("ways", ["in-place secretly rename", "in-place secretly mover"])
+def test_no_edit_is_lost(path, scratch, ways):
+    """Real processes edit in place, put the old time back, rename over, and move, all at once."""
+    retag(path, title="0")
+    there = path.with_name("b.mp3")
+    edits = ways.replace(" mover", "")
+    command = [sys.executable, "-c", _EDITOR, str(path), str(there), edits, "2"]
+    mover = moving(path, there) if "mover" in ways else contextlib.nullcontext()
+    with mover, subprocess.Popen(command, stdout=subprocess.PIPE) as editor:
+        editor.stdout.readline()
+        number = 0
+        while editor.poll() is None:
+            for name in (path, there):
+                number += 1
+                with contextlib.suppress(WriteError, TagError):
+                    write_genres(str(name), (f"G{number}",), scratch=str(scratch))
+                assert not scratch.exists()
+        done = editor.stdout.read().decode().strip()
+
+    left = list(path.parent.iterdir())
+    assert len(left) == 1
+    assert str(mutagen.File(left[0])["TIT2"]) == done
 
 
 # --- undo ------------------------------------------------------------------------------
