@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ __all__ = ["Replayed", "Witness", "is_unread"]
 
 Entry = dict[str, Any]
 
+# what tells who a file is, as fields of its row
+IDENTITY = (
+    *("fingerprint", "head", "volume", "other", "artist", "album_artist", "album", "title"),
+    *("composer", "compilation", "existing", "first_seen_at"),
+)
 MARK = "witness"  # setting: up to where the log was read, and the last feedback written to it
 
 
@@ -184,7 +189,9 @@ def _file_entry(db: Database, path: str) -> Entry | None:
     row = files.file_at(db, path)
     if row is None or row.fingerprint is None:
         return None
-    return asdict(row) | {"duration_s": files.duration_of_track(db, row.fingerprint)}
+    kept = {name: value for name in IDENTITY if (value := getattr(row, name))}
+    duration_s = files.duration_of_track(db, row.fingerprint) or 0.0
+    return kept | {"stamp": asdict(row.stamp), "duration_s": duration_s}
 
 
 # reading back --------------------------------------------------------------------------
@@ -323,11 +330,10 @@ def _row_of(db: Database, entry: Entry) -> FileRow | None:
         return row if row.fingerprint == entry["fingerprint"] else None
     if told is None or told["fingerprint"] != entry["fingerprint"]:
         return None
-    if row is not None and row.was_read and row.head != told["head"]:
+    if row is not None and row.was_read and row.head != told.get("head"):
         return None
     at = entry.get("closed") or entry["at"]
-    files.remember_track(db, told["fingerprint"], told["duration_s"] or 0.0, as_time(at))
-    names = {field.name for field in fields(FileRow)}
-    kept = {name: value for name, value in told.items() if name in names}
-    stamp, genres = Stamp(**told["stamp"]), tuple(told["genres"])
-    return FileRow(**(kept | {"stamp": stamp, "genres": genres, "gone_at": at}))
+    files.remember_track(db, told["fingerprint"], told["duration_s"], as_time(at))
+    kept = {name: told[name] for name in IDENTITY if name in told}
+    stamp = Stamp(**told["stamp"])
+    return FileRow(path=entry["path"], stamp=stamp, state="left", gone_at=at, **kept)

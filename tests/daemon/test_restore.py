@@ -16,6 +16,7 @@ from core.library.schema import open_library, writing
 from core.library.witness import Witness
 from core.library.writes import WriteRow
 from daemon.cli import cli, main
+from daemon.daemon import _back_up
 from daemon.restore import back_up_daily
 from daemon.state import State, locked
 from tests.factories import NOON
@@ -183,3 +184,28 @@ def test_one_backup_a_day(state: State) -> None:
     """However often one asks."""
     assert not back_up_daily(state, TODAY)
     assert back_up_daily(state, date(2026, 5, 2))
+
+
+class Resting:
+    """A supervisor, as far as the backup asks it."""
+
+    def __init__(self, at_rest: bool) -> None:
+        self.at_rest = at_rest
+
+    def is_at_rest(self) -> bool:
+        return self.at_rest
+
+
+def test_the_daemon_makes_the_backup_when_it_is_at_rest(state: State) -> None:
+    """Not in the middle of work; and a damaged record is a warning, no fault."""
+    before = {path.name for path in state.backups.iterdir()}
+
+    _back_up(state, Resting(False))  # type: ignore[arg-type]
+    assert {path.name for path in state.backups.iterdir()} == before
+    _back_up(state, Resting(True))  # type: ignore[arg-type]
+    made = {path.name for path in state.backups.iterdir()} - before
+    assert len(made) == 1
+    (state.backups / made.pop()).unlink()
+    damage(state)
+    _back_up(state, Resting(True))  # type: ignore[arg-type]
+    assert {path.name for path in state.backups.iterdir()} == before
