@@ -4,6 +4,7 @@ Knows the disk and the record, no lifecycle. An absent or emptied folder that he
 a lost mount, never "all deleted".
 """
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -14,7 +15,7 @@ import structlog
 from sqlite_utils import Database
 
 from core.library import files, runs
-from core.library.files import AT_REST, UNREAD, FileRow, Noted
+from core.library.files import AT_REST, FileRow, Noted
 from core.library.schema import writing
 from core.stamp import Stamp
 from core.tags import journal
@@ -108,8 +109,10 @@ class Scan:
                 entry = look(path)
                 if entry is None:
                     yield from self._missing(path)
-                else:
+                elif self._rules.wants_file(path):
                     yield Found(entry=entry)
+                else:  # excluded since it was listed
+                    yield Gone(paths=(path,))
 
     def folder_of(self, path: str) -> str | None:
         """Return the watched folder that *path* lies in."""
@@ -128,11 +131,15 @@ class Scan:
         known = files.folder(self._db, folder)
         if known is None or known.baseline_at is None:
             self._take_baseline(folder)
-        visited = set()
-        for directory in walk(folder, self._rules, skipped):
-            visited.add(directory.path)
+        missing = set(files.known_dirs(self._db, folder))
+
+        def known_in(path: str) -> dict[str, Noted]:
+            return files.files_in_dir(self._db, path) if path in missing else {}
+
+        for directory in walk(folder, self._rules, skipped, known_in):
+            missing.discard(directory.path)
             yield from self._compare(directory)
-        for lost in set(files.known_dirs(self._db, folder)) - visited:
+        for lost in missing:
             yield from self._missing(lost)
 
     def _take_baseline(self, folder: str) -> None:
@@ -153,14 +160,14 @@ class Scan:
             files.finish_baseline(self._db, folder, self._now())
 
     def _compare(self, directory: Directory) -> Iterator[Found | Gone]:
-        known = files.files_in_dir(self._db, directory.path)
-        for path, stat in directory.stats.items():
-            noted = known.pop(path, None)
+        known, stats = directory.known, directory.stats
+        for path, stat in stats.items():
             seen = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, AT_REST)
-            if noted != seen and not _is_unread(noted):
-                yield Found(entry=entry_of(path, stat))
-        if known:
-            yield Gone(paths=tuple(known))
+            if known.get(path) != seen and self._rules.wants_file(path):
+                yield from self._one(entry_of(path, stat))
+        gone = tuple(path for path in known if path not in stats)
+        if gone:
+            yield Gone(paths=gone)
 
     def _tell_skipped(self) -> None:
         counts = {
@@ -172,7 +179,8 @@ class Scan:
 
     def _inside(self, entry: Entry) -> Iterator[Found | Gone]:
         if self._rules.wants_folder(entry.path):
-            for directory in walk(entry.path, self._rules):
+            known_in = functools.partial(files.files_in_dir, self._db)
+            for directory in walk(entry.path, self._rules, known_in=known_in):
                 yield from self._compare(directory)
         if self._rules.wants_file(entry.path):  # a folder that is called like a file
             yield from self._one(entry)
@@ -221,12 +229,10 @@ def _is_present(db: Database, folder: str) -> bool:
 
 
 def _differs(entry: Entry, row: FileRow | None) -> bool:
-    """Say whether the file is new, changed, or was left unfinished."""
+    """Say whether the file is new, changed, or was left unfinished.
+
+    What waits in the backlog is taken up by it, whatever it is by then.
+    """
     if row is None or row.gone_at is not None:
         return True
     return not row.is_unread and (row.stamp != entry.stamp or row.state == "pending")
-
-
-def _is_unread(noted: Noted | None) -> bool:
-    """Say whether the file waits in the backlog, which takes it up whatever it is by then."""
-    return noted is not None and noted[-1] == UNREAD

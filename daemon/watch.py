@@ -10,9 +10,9 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -154,6 +154,7 @@ class Directory:
 
     path: str
     stats: dict[str, os.stat_result]  # by path
+    known: Mapping[str, Any]  # by path, what the walker knew of it
 
     @property
     def entries(self) -> list[Entry]:
@@ -161,17 +162,26 @@ class Directory:
         return [entry_of(path, found) for path, found in self.stats.items()]
 
 
-def walk(root: str, rules: Rules, skipped: Skipped | None = None) -> Iterator[Directory]:
-    """Yield each folder at or below *root* that may be entered and can be read."""
+def walk(
+    root: str,
+    rules: Rules,
+    skipped: Skipped | None = None,
+    known_in: Callable[[str], Mapping[str, Any]] = lambda path: {},
+) -> Iterator[Directory]:
+    """Yield each folder at or below *root* that may be entered and can be read.
+
+    Of files that are *known_in* a folder it is not asked anew whether they concern us.
+    """
     count = skipped or Skipped()
     waiting = [root]
     entered: set[tuple[int, int]] = set()
     while waiting:
         path = waiting.pop()
-        found = _scan(path, rules, waiting, count)
+        known = known_in(path)
+        found = _scan(path, rules, known, waiting, count)
         if found is None or (rules.follow_symlinks and not _first_time(path, entered)):
             continue
-        yield Directory(path=path, stats=found)
+        yield Directory(path=path, stats=found, known=known)
 
 
 def look(path: str) -> Entry | None:
@@ -247,37 +257,36 @@ def _events() -> list[type[FileSystemEvent]]:
 
 
 def _scan(
-    path: str, rules: Rules, waiting: list[str], count: Skipped
+    path: str, rules: Rules, known: Mapping[str, Any], waiting: list[str], count: Skipped
 ) -> dict[str, os.stat_result] | None:
     found: dict[str, os.stat_result] = {}
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                _sort(entry, rules, waiting, found, count)
+                is_dir = entry.is_dir(follow_symlinks=rules.follow_symlinks)
+                if is_dir:
+                    _sort_folder(entry.path, rules, waiting, count)
+                if entry.path in known or rules.wants(entry.name, entry.path):
+                    _stat(entry, found)
+                elif not is_dir and rules.is_audio(entry.path):
+                    count.files += 1
+                elif is_scratch(entry.name):
+                    count.scratch.append(entry.path)
     except OSError:
         return None
     return found
 
 
-def _sort(
-    entry: os.DirEntry[str],
-    rules: Rules,
-    waiting: list[str],
-    found: dict[str, os.stat_result],
-    count: Skipped,
-) -> None:
+def _sort_folder(path: str, rules: Rules, waiting: list[str], count: Skipped) -> None:
+    if rules.wants_folder(path):
+        waiting.append(path)
+    else:
+        count.folders += 1
+
+
+def _stat(entry: os.DirEntry[str], found: dict[str, os.stat_result]) -> None:
     try:
-        is_dir = entry.is_dir(follow_symlinks=rules.follow_symlinks)
-        if is_dir and rules.wants_folder(entry.path):
-            waiting.append(entry.path)
-        elif is_dir:
-            count.folders += 1
-        if rules.wants(entry.name, entry.path):
-            found[entry.path] = entry.stat(follow_symlinks=False)
-        elif not is_dir and rules.is_audio(entry.path):
-            count.files += 1
-        elif is_scratch(entry.name):
-            count.scratch.append(entry.path)
+        found[entry.path] = entry.stat(follow_symlinks=False)
     except FileNotFoundError:  # vanished between listing and stat
         return
 

@@ -13,8 +13,7 @@ from core.stamp import Stamp
 
 __all__ = [
     "AT_REST",
-    "UNFINISHED",
-    "UNREAD",
+    "PENDING",
     "FileRow",
     "Folder",
     "Noted",
@@ -53,9 +52,9 @@ COLUMNS = (
 )
 
 # what a walk compares, kept as plain numbers since it is asked of 100,000 files:
-# size, mtime_ns, ctime_ns, inode, and one of the three words below
+# size, mtime_ns, ctime_ns, inode, and whether it is at rest or pending
 Noted = tuple[int, int, int, int, int]
-AT_REST, UNFINISHED, UNREAD = 0, 1, 2
+AT_REST, PENDING = 0, 1
 UNREAD_ROW = "state = 'pending' and existing and fingerprint is null and head is null"
 
 
@@ -172,9 +171,7 @@ def files_gone_or_here(db: Database, under: str) -> list[FileRow]:
 def files_in_dir(db: Database, directory: str) -> dict[str, Noted]:
     """Return by path what is noted of the files in *directory* that are still there."""
     rows = db.execute(
-        f"select path, size, mtime_ns, ctime_ns, inode, "
-        f"case when state != 'pending' then {AT_REST} when {UNREAD_ROW} then {UNREAD} "
-        f"else {UNFINISHED} end "
+        "select path, size, mtime_ns, ctime_ns, inode, state = 'pending' "
         "from files where dir = ? and gone_at is null",
         [path_bytes(directory)],
     )

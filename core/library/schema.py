@@ -304,6 +304,10 @@ SAFETY = (
     "create index tag_writes_by_kept on tag_writes (kept)",
     "create index files_by_retry on files (retry_at)",
     "create index files_by_head on files (head)",
+    # whatever a rescan compares, so that it reads this index and no row
+    "drop index files_by_dir",
+    "create index files_by_dir on files "
+    "(dir, gone_at, path, size, mtime_ns, ctime_ns, inode, state)",
     # the backlog, however large the library: what is to be read next, how much is left
     "create index files_unread on files (path, gone_at) "
     "where state = 'pending' and existing and fingerprint is null and head is null",
