@@ -18,7 +18,7 @@ from daemon.schedule import next_night
 from daemon.state import State, is_locked
 from daemon.undoing import undo_trouble
 
-__all__ = ["Judged", "Status", "collect", "status_json", "watched_now"]
+__all__ = ["Judged", "Status", "backlog_of", "collect", "status_json", "watched_now"]
 
 RECENT = 10
 GUESSES = 3
@@ -80,7 +80,7 @@ def collect(
         daemon=daemon,
         folders=tuple(folders or (expand(folder) for folder in config.watch.folders)),
         counts=_counts(db, running=running),
-        backlog=_backlog(db, now, running=running, paused=paused),
+        backlog=backlog_of(db, now, running=running, paused=paused),
         skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
         failed=tuple(files.files_in_state(db, "failed")),
         review=_judged(db, files.files_in_state(db, "not_sure")),
@@ -158,7 +158,7 @@ def _counts(db: Database, *, running: bool) -> dict[str, int]:
     return counts | {"pending": max(counts.get("pending", 0), queue)}
 
 
-def _backlog(db: Database, now: datetime, *, running: bool, paused: bool) -> dict[str, Any]:
+def backlog_of(db: Database, now: datetime, *, running: bool, paused: bool) -> dict[str, Any]:
     """Return size, rate and end of what lay there before and is still to be read."""
     left = files.count_unread(db)
     told = runs.get_setting(db, "backlog") or {}

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from core.library import files, runs
-from daemon import processes
+from daemon import backlog, processes
 from daemon.backlog import BATTERY
+from daemon.status import backlog_of
 from tests.puppets import PaperHouse, Worker, guess, paper, read_paper
 
 
@@ -204,4 +205,36 @@ def test_a_person_overtakes_new_drops(tmp_path: Path) -> None:
     assert house.kinds() == ["correction"]
     read = [path for call, path in worker.paths if call == processes.PROBE]
     assert read[0] == str(known)
+    house.close()
+
+
+def test_status_tells_how_much_is_left_how_fast_and_until_when(house: PaperHouse) -> None:
+    """Four files at two a minute are two minutes; while it waits there is no end, but a reason."""
+    house.daemon._scan.begin()
+    house.daemon._rescan()
+    runs.set_setting(house.db, "backlog", {"waits": None, "a_minute": 2.0})
+
+    told = backlog_of(house.db, house.now(), running=True, paused=False)
+    assert told == {"left": 4, "a_minute": 2.0, "ends": "2026-05-01T00:02:00.000Z", "waits": None}
+    paused = backlog_of(house.db, house.now(), running=True, paused=True)
+    assert (paused["ends"], paused["waits"]) == (None, "paused")
+
+    house.settle()
+    assert backlog_of(house.db, house.now(), running=True, paused=False)["left"] == 0
+
+
+def test_a_part_at_a_time_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait, few are in memory; all are read in the end, and the rate is known."""
+    monkeypatch.setattr(backlog, "MOST", 4)
+    monkeypatch.setattr(backlog, "REFILL", 2)
+    house = PaperHouse(tmp_path)
+    for number in range(20):
+        paper(house.music / f"{number}.mp3", f"audio{number}", ("Jazz",))
+    house.daemon._scan.begin()
+    house.daemon._rescan()
+    house.step()
+    assert house.daemon._steps.under_way() == 4
+
+    house.work()
+    assert files.count_unread(house.db) == 0
     house.close()
