@@ -122,7 +122,7 @@ def unmounted(folder: str) -> bool:
     below = folder
     while _place(below) is None:
         below = os.path.dirname(below)  # noqa: PTH120  odd bytes survive
-    if _device(below) != _device(os.path.dirname(parent)):  # noqa: PTH120
+    if _device(below) != _device(parent) or _is_volume(parent):
         return False
     return below != folder or not os.listdir(folder)  # noqa: PTH208
 
@@ -140,6 +140,15 @@ def _place(path: str) -> Place | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _is_volume(parent: str) -> bool:
+    """Say whether the place for mount points is one itself, as /mnt may be.
+
+    macOS links /Volumes to another device than the root, though nothing is mounted on it.
+    """
+    above = os.path.dirname(parent)  # noqa: PTH120
+    return parent != "/Volumes" and _device(parent) != _device(above)
 
 
 def _device(path: str) -> int:

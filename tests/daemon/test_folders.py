@@ -180,3 +180,14 @@ def test_a_folder_with_music_below_mnt_is_watched(
 
     assert not unmounted(str(music))
     assert not unmounted(str(tmp_path / "elsewhere"))
+
+
+def test_a_mount_point_that_holds_mounts_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A volume may be mounted on /mnt itself: what is below it is on that volume."""
+    monkeypatch.setattr(folders, "MOUNTS", (str(tmp_path / "mnt"),))
+    with small_disk(tmp_path / "mnt") as disk:
+        (disk.root / "music").mkdir()
+        assert not unmounted(str(disk.root / "music"))
+    assert unmounted(str(tmp_path / "mnt" / "music"))
