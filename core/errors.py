@@ -3,6 +3,7 @@
     GenrewatchError
     ├── ConfigError          the configuration or the command line is wrong (exit 2)
     ├── AudioError           the file cannot be heard
+    │   └── AudioDelayed     it could not be read now (I/O error, network away)
     ├── TagError             the tag cannot be read
     │   └── UntaggableFile   this kind of file has no place for a genre
     ├── WriteError           the tag was not written, the file is as before
@@ -22,6 +23,7 @@ since workers hand them to the daemon.
 """
 
 __all__ = [
+    "AudioDelayed",
     "AudioError",
     "ConfigError",
     "FolderHeld",
@@ -68,6 +70,10 @@ class ConfigError(GenrewatchError):
 
 class AudioError(GenrewatchError):
     """The file cannot be heard: damaged, empty, not audio."""
+
+
+class AudioDelayed(AudioError):
+    """It could not be read now; a later try may work."""
 
 
 class TagError(GenrewatchError):

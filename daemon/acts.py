@@ -17,7 +17,7 @@ from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.decision.verdict import Verdict
-from core.errors import GenrewatchError, UntaggableFile, WriteDelayed, WriteRefused
+from core.errors import GenrewatchError, UntaggableFile, WriteRefused
 from core.library import feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
@@ -33,7 +33,7 @@ from daemon.config import Config
 from daemon.judge import Judge, hearing_row, verdict_row
 from daemon.limits import seconds_for
 from daemon.processes import Workers
-from daemon.retry import tried_again_later
+from daemon.retry import PASSING, tried_again_later
 from daemon.scan import is_on_lost_mount
 from daemon.watch import Rules, walk
 from daemon.writing import Course, Pen, carry_out
@@ -301,6 +301,6 @@ class Desk:
         if row is None or row.state != "pending":
             return
         failed = replace(row, state="failed", reason=error.reason)
-        if isinstance(error, WriteDelayed):
+        if isinstance(error, PASSING):
             failed = tried_again_later(failed, now)
         files.save_file(self._db, failed, now)

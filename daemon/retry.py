@@ -6,11 +6,13 @@ Pure; the moment is kept with the file, so that it survives a restart.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from core.errors import AudioDelayed, WriteDelayed
 from core.library.codec import time_text
 from core.library.files import FileRow
 
-__all__ = ["tried_again_later"]
+__all__ = ["PASSING", "tried_again_later"]
 
+PASSING = (WriteDelayed, AudioDelayed)  # the errors that may be gone by then
 WAITS = (
     timedelta(minutes=1),
     timedelta(minutes=5),

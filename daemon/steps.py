@@ -13,7 +13,7 @@ import structlog
 from sqlite_utils import Database
 
 from core.decision.identity import Met
-from core.errors import GenrewatchError, WriteDelayed
+from core.errors import GenrewatchError
 from core.library import files, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
@@ -27,7 +27,7 @@ from daemon.judge import Judge
 from daemon.lifecycle import Stage
 from daemon.listening import Listening
 from daemon.reading import Reading
-from daemon.retry import tried_again_later
+from daemon.retry import PASSING, tried_again_later
 from daemon.scan import Found, Gone, Scan
 from daemon.underway import Underway
 from daemon.watch import Entry, look
@@ -282,5 +282,5 @@ class Steps:
             return
         if entry.stamp != self._underway.hand(path).stamp:
             self._handle(lifecycle.Changed(path=path))
-        self._underway.hand(path).is_delayed = isinstance(error, WriteDelayed)
+        self._underway.hand(path).is_delayed = isinstance(error, PASSING)
         self._handle(lifecycle.Trouble(path=path, reason=error.reason))

@@ -20,7 +20,7 @@ import numpy as np
 
 from core import registry
 from core.analysis import Glance, Hearing, Probe
-from core.analysis.born import born_ns
+from core.analysis.disk import born_ns
 from core.errors import AudioError, GenrewatchError, WorkerError, WriteRefused
 from core.library import feedback_log, files, writes
 from core.library.files import FileRow

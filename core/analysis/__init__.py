@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from core.analysis.disk import born_ns, unreadable
 from core.errors import AudioError, ModelError, UntaggableFile
 from core.stamp import Stamp
 from core.tags import TagReading
@@ -95,7 +96,6 @@ def probe(path: str, *, whole: bool = False) -> Probe:
     or changes meanwhile, TagError where its tag cannot be read. A kind of file without a place
     for a genre is told in the tag reading.
     """
-    from core.analysis.born import born_ns
     from core.analysis.decode import scan
 
     before = _stat(path)
@@ -193,8 +193,7 @@ def _stat(path: str) -> os.stat_result:
     try:
         return os.stat(path)  # noqa: PTH116 (a str may hold any bytes)
     except OSError as error:
-        what = f"cannot be read ({error.strerror or error})"
-        raise AudioError(what, path, "check the file and its permissions") from error
+        raise unreadable(error, path) from error
 
 
 def _whole(path: str) -> str:
@@ -205,7 +204,7 @@ def _whole(path: str) -> str:
         with opened(path) as file:
             return hash_of(file)
     except OSError as error:
-        raise AudioError(f"cannot be read ({error.strerror})", path) from error
+        raise unreadable(error, path) from error
 
 
 def _tag(path: str) -> TagReading:

@@ -21,6 +21,7 @@ import xxhash
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from core.analysis.disk import unreadable
 from core.analysis.segments import RATE, Plan, Span
 from core.analysis.trailer import audio_end, has_xing, is_cut_off
 from core.errors import AudioError
@@ -148,8 +149,7 @@ def _opened(path: str) -> Iterator["_Audio"]:
         remedy = "check whether it plays, or get it again"
         raise AudioError("is not audio that can be read", path, remedy) from error
     except OSError as error:
-        what = f"cannot be read ({error.strerror or error})"
-        raise AudioError(what, path, "check the file and its permissions") from error
+        raise unreadable(error, path) from error
 
 
 def _hearable(path: str, file: BinaryIO) -> Iterator["_Audio"]:

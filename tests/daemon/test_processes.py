@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -140,7 +141,10 @@ def test_this_process_is_alive_and_another_life_of_its_pid_is_not() -> None:
     me = this_process()
 
     assert is_alive(me)
-    assert not is_alive(Writer(pid=me.pid, started="another boot"))
+    assert me.boot
+    assert not is_alive(replace(me, boot="another boot"))
+    assert not is_alive(replace(me, started="another start"))
+    assert not is_alive(replace(me, boot=""))
     assert not is_alive(Writer(pid=2**22 + 1, started=""))
 
 

@@ -1,5 +1,6 @@
 """What failed by what may pass is tried again, later each time, also after a restart."""
 
+import errno
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from core.analysis.disk import unreadable
 from core.errors import WorkerError, WriteDelayed, WriteError
 from core.library.codec import as_time
 from daemon import processes
-from daemon.retry import WAITS, tried_again_later
+from daemon.retry import PASSING, WAITS, tried_again_later
 from tests.factories import NOON, file_row
 from tests.puppets import PaperHouse, Worker, guess, paper, read_paper
 
@@ -170,3 +172,30 @@ def test_a_worker_that_dies_after_the_swap_has_written(
     assert len(house.done(path)) == 1
     assert house.leftovers() == []
     assert house.kinds() == []
+
+
+def test_a_file_that_the_disk_does_not_give_now_is_read_later(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share that is away for a while, say."""
+    error = unreadable(OSError(errno.EIO, "Input/output error"), "/m/a.mp3")
+    trouble = Trouble(monkeypatch, processes.PROBE, error)
+    path = house.music / "a.mp3"
+    paper(path, "A")
+    house.settle()
+    assert house.row(path).state == "failed"
+    assert "Input/output error" in house.row(path).reason
+    trouble.lasts = False
+
+    house.time += 61
+    house.settle()
+
+    assert read_paper(path)["genres"] == [guess("A")]
+
+
+def test_a_file_that_may_not_be_read_waits_for_the_person() -> None:
+    """Permissions get no better by themselves."""
+    error = unreadable(PermissionError(errno.EACCES, "Permission denied"), "/m/a.mp3")
+
+    assert not isinstance(error, PASSING)
+    assert "permissions" in error.reason

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_undo_then_three_rescans(house: House) -> None:
-    """After an undo the genre is as before, and stays so."""
+    """After an undo the file is bit for bit as before, and stays so."""
     house.configure(watch__rescan_minutes=0.03)
     house.start()
     path = house.tagged("a.mp3", style="techno", title="A title")
@@ -21,8 +21,13 @@ def test_undo_then_three_rescans(house: House) -> None:
     assert house.json("undo", "--all", "--dry-run")[0]["reason"] == "would be undone"
     assert genres_in(path) == ["techno"]
 
-    done = house.json("undo", "--all", "-y")
+    done = house.json("undo", "--since", "1 hour")
 
+    for file in (path, named):
+        assert file.read_bytes() == (house.root / f"source-{file.name}").read_bytes()
+    told = [event["state"] for event in house.json("history", path)]
+    assert told == ["undone", "done"]
+    assert house.json("undo", "--all", "-y") == []
     assert {item["path"]: item["new"] for item in done} == {str(path): [], str(named): ["Unknown"]}
     for _ in range(3):
         house.rescans()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from core.errors import GenrewatchError
+from core.library import writes
 from core.library.schema import open_library
 from core.tags import journal
 from daemon import processes
@@ -116,6 +117,35 @@ def summary(house: PaperHouse, path: Path) -> dict[str, object]:
         "words": house.kinds(),
         "written": house.done(path),
     }
+
+
+def test_moved_while_the_daemon_lay_dead_it_is_still_ours(lives: Callable[[], PaperHouse]) -> None:
+    """Killed at any instant of a write, and the file moved before the restart: no one's word.
+
+    The moved file ends with our genre, written once, whichever side of the swap it was on.
+    """
+    at = 0
+    met = True
+    moved = 0
+    while met:
+        at += 1
+        house = lives()
+        path, new = house.music / "a.mp3", house.music / "sub" / "b.mp3"
+        paper(path, "A")
+        met = house.live_and_die(at)
+        new.parent.mkdir()
+        path.rename(new)
+        moved += read_paper(new)["genres"] != []
+        house.reborn()
+        row = house.row(new)
+        assert read_paper(new)["genres"] == [guess("A")], f"after dying at point {at}"
+        assert (row.state, row.origin) == ("tagged", "ours"), f"after dying at point {at}"
+        assert house.kinds() == [], f"after dying at point {at}"
+        standing = writes.last_writes(house.db, -1)
+        assert [row.new for row in standing] == [(guess("A"),)], f"after dying at point {at}"
+        assert house.leftovers() == []
+        assert not path.exists()
+    assert moved > 1
 
 
 def test_an_undo_cut_short_is_finished_or_never_was(lives: Callable[[], PaperHouse]) -> None:
