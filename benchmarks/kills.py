@@ -259,6 +259,8 @@ def main(argv: list[str]) -> dict[str, Any]:
             seed = options.seed + len(killers)
             killer, found = run_house(folder / str(seed), here, seed, is_late)
             killers.append(killer)
+            told = {name: items for name, items in found.items() if items}
+            print(f"house {seed}: wrong: {told or 'nothing'}", file=sys.stderr, flush=True)
             wrong.update({name: len(items) for name, items in found.items()})
             examples += [f"house {seed}, {n}: {i}" for n, items in found.items() for i in items]
             left -= here
