@@ -303,12 +303,7 @@ class Machine(RuleBasedStateMachine):
             assert (row.state, row.origin, row.genres, row.hands_off, row.gone_at) == (
                 entry.state, entry.origin, entry.genres, entry.hands_off, None
             ), path  # fmt: skip
-            standing = [
-                (write.old, write.new)
-                for write in writes.writes_at(self.house.db, str(path))
-                if write.state == "done" and write.undoes is None
-                and tracks()[write.fingerprint or ""] == entry.track
-            ]  # fmt: skip
+            standing = [(write.old, write.new) for write in self.standing(path)]
             wanted = [(write.old, write.new) for write in self.book.past(path).writes]
             assert standing == wanted, path
 
@@ -390,12 +385,16 @@ class Machine(RuleBasedStateMachine):
 
     def undone_on_record(self, path: Path) -> bool:
         """Say whether an undo was done that changed no genre."""
-        standing = [
-            write
-            for write in writes.writes_at(self.house.db, str(path))
-            if write.state == "done" and write.undoes is None
-        ]
-        return len(standing) < len(self.book.past(path).writes)
+        return len(self.standing(path)) < len(self.book.past(path).writes)
+
+    def standing(self, path: Path) -> list[writes.WriteRow]:
+        """Return our writes on record that the file as it is could be taken back by."""
+        return [
+            row
+            for row in writes.writes_at(self.house.db, str(path))
+            if row.state == "done" and row.undoes is None
+            and tracks()[row.fingerprint or ""] == self.book.entries[path].track
+        ]  # fmt: skip
 
 
 def how(examples: int) -> settings:
