@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daemon import config as configuration
 from daemon.config import Config
@@ -131,14 +131,25 @@ def set_up_logging(level: str, verbose: int) -> None:
     import structlog
 
     lowest = min(LEVELS[level], max(10, 30 - 10 * verbose))
-    readable = sys.stderr.isatty()
+    for_people = [_as_shown, structlog.dev.ConsoleRenderer()]
+    for_programs = [structlog.processors.JSONRenderer()]  # in ASCII, so escaped anyway
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer(),
+            *(for_people if sys.stderr.isatty() else for_programs),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _as_shown(_logger: Any, _name: str, event: Any) -> Any:
+    """Escape what a name or a tag in a line of the log would tell the terminal to do."""
+    from daemon.show import readable
+
+    return {
+        key: readable(value) if isinstance(value, str) and key != "exception" else value
+        for key, value in event.items()
+    }

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 from sqlite_utils import Database
 
 from core.library import feedback_log, files, runs, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
+from daemon.app import set_up_logging
 from daemon.cli import SECTIONS, cli, main
 from tests.factories import NOON, file_row, stamp
 
@@ -320,3 +322,22 @@ def test_no_name_and_no_tag_steers_the_terminal(state: Path) -> None:
     document = run(state, "status", "--json").output
     assert document.isascii()
     assert json.loads(document)["failed"][0]["path"] == path
+
+
+def test_the_log_on_a_terminal_is_no_way_to_steer_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same names stand in it."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    try:
+        set_up_logging("info", 0)
+        structlog.get_logger("test").info("trouble", path=STEERING, reason="a\x07b")
+        shown = capsys.readouterr().err
+    finally:
+        structlog.reset_defaults()
+
+    assert "trouble" in shown
+    assert "\x07" not in shown
+    assert "\u202e" not in shown
+    assert r"a\x07b" in shown
