@@ -23,7 +23,7 @@ from daemon import meeting, processes
 from daemon.backlog import Backlog
 from daemon.config import Config, expand
 from daemon.folders import Folders
-from daemon.jobs import URGENT, Jobs
+from daemon.jobs import BACKLOG, URGENT, Jobs
 from daemon.judge import Judge
 from daemon.processes import Workers
 from daemon.rescans import Rescans
@@ -210,8 +210,7 @@ class Supervisor:
             self._rescan(*due)
         self._tell_queue()
         self._jobs.tend()
-        if not self._paused:
-            self._jobs.start()
+        self._jobs.start(URGENT if self._paused else BACKLOG)
 
     def _take_messages(self, patience: float) -> None:
         with suppress(queue.Empty):

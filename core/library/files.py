@@ -133,7 +133,8 @@ def files_in_state(db: Database, state: str, limit: int = -1) -> list[FileRow]:
 def due_again(db: Database, now: datetime) -> list[str]:
     """Return the failed files that are to be tried again by now."""
     rows = db.execute(
-        "select path from files where retry_at <= ? and state = 'failed' and gone_at is null",
+        # the plus keeps SQLite to the few that have a moment, of all that ever failed
+        "select path from files where retry_at <= ? and +state = 'failed' and gone_at is null",
         [time_text(now)],
     )
     return [path_text(row[0]) for row in rows]

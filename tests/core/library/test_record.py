@@ -184,6 +184,22 @@ def test_the_rescan_asks_by_index(db: Database) -> None:
     assert "files_by_dir" in str(plan)
 
 
+def test_what_is_due_again_is_asked_by_index(db: Database) -> None:
+    """The loop asks at each turn, however many files ever failed."""
+    for number in range(3):
+        later = f"2026-05-01T12:0{number}:00.000Z"
+        row = file_row(f"/m/{number}.mp3", fingerprint=None, state="failed", retry_at=later)
+        files.save_file(db, row, NOON)
+    files.save_file(db, file_row(fingerprint=None, state="failed"), NOON)
+    asked: list[str] = []
+    db.conn.set_trace_callback(asked.append)
+
+    assert files.due_again(db, NOON.replace(minute=1)) == ["/m/0.mp3", "/m/1.mp3"]
+
+    db.conn.set_trace_callback(None)
+    assert "files_by_retry" in str(db.execute(f"explain query plan {asked[0]}").fetchall())
+
+
 def test_a_hearing_comes_back_to_half_precision(db: Database) -> None:
     """float16 keeps three digits, which is more than the ear does."""
     files.remember_track(db, "f1", 6.0, NOON)
