@@ -5,24 +5,24 @@ item's bytes change. Does not write tags that stand at the start of a file.
 """
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from mutagen.apev2 import APEv2
+from mutagen.apev2 import APEBadItemError, APEv2
 
 from core.errors import TagError
-from core.tags.contents import Contents, named, pick, told
+from core.tags.contents import Contents, Fields, named, pick, told
 from core.tags.genres import from_values
-from core.tags.id3 import find_v1
 from core.tags.splice import Patch, size_of, slice_of
+from core.tags.tails import APE_FRAME, APE_HAS_HEADER, APE_MARK, Kind, find_tail, tails
 
-__all__ = ["ape_contents", "ape_patch", "find_ape"]
+__all__ = ["ape_contents", "ape_frames", "ape_patch", "find_ape", "new_ape", "new_ape_block"]
 
-MARK = b"APETAGEX"
-FRAME = 32  # bytes of a header, and of a footer
-HAS_HEADER, IS_HEADER = 1 << 31, 1 << 29
+HAS_HEADER, IS_HEADER = APE_HAS_HEADER, 1 << 29
+MARK, FRAME = APE_MARK, APE_FRAME
 VERSION_2 = 2000
-_LYRICS = b"LYRICS200"
+KIND = 0b110  # bits of an item's flags that say what it holds: 0 is text
 
 _ITEMS = {
     "artist": ("artist",),
@@ -32,6 +32,17 @@ _ITEMS = {
     "composer": ("composer",),
     "compilation": ("compilation",),
 }
+# what an ID3 tag that is made beside an APE tag repeats of it
+_AS_FRAMES = {
+    "TIT2": "title",
+    "TPE1": "artist",
+    "TPE2": "album artist",
+    "TALB": "album",
+    "TCOM": "composer",
+    "TDRC": "year",
+    "TRCK": "track",
+    "COMM": "comment",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,63 +50,96 @@ class _Item:
     key: str
     data: bytes  # the whole item
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values of an item that holds text; none of one that holds bytes."""
+        if self.data[4] & KIND:
+            return ()
+        raw = self.data[8 + len(self.key) + 1 :]
+        return tuple(raw.decode("utf-8", "replace").split("\0"))
+
 
 def find_ape(file: BinaryIO) -> tuple[int, int] | None:
-    """Return (start, end) of the APEv2 tag at the end, before ID3v1 and Lyrics3 if those stand."""
-    end = _end_of_tag(file)
-    footer = slice_of(file, end - FRAME, end) if end >= FRAME else b""
-    if not footer.startswith(MARK):
-        return None
-    version, size, _, flags = _fields(footer)
-    start = end - size - (FRAME if flags & HAS_HEADER else 0)
-    if version not in (1000, VERSION_2) or size < FRAME or start < 0:
-        raise TagError("the APE tag is damaged: its size does not fit the file")
-    return start, end
+    """Return (start, end) of the APEv2 tag behind the audio, whatever stands behind it."""
+    tail = find_tail(file, Kind.APE)
+    return (tail.start, tail.end) if tail else None
 
 
 def ape_contents(block: bytes) -> Contents:
-    """Read one APEv2 tag."""
-    items = _items(block)
-    tags = APEv2(io.BytesIO(block))
-    texts = {key.lower(): _texts(tags[key]) for key in tags}
+    """Read one APEv2 tag. What mutagen cannot read of it is judged by its bytes alone."""
+    items, rest = _items(block)
+    texts = _all_texts(items)
+    others = [(item.key, item.data) for item in items if item.key.lower() != "genre"]
+    others += [("bytes that are no item", rest)] if rest else []
     return Contents(
         genres=from_values(texts.get("genre", ())),
         version="APEv2",
         fields=pick(texts, _ITEMS),
-        values=named((k.lower(), _value(tags[k])) for k in tags if k.lower() != "genre"),
-        raw=named((item.key, item.data) for item in items if item.key.lower() != "genre"),
+        values=named(_by_mutagen(block) if items else ()),
+        raw=named(others),
     )
 
 
-def ape_patch(file: BinaryIO, genres: tuple[str, ...], *, create: bool) -> list[Patch]:
-    """Return the patch that sets the Genre item; none where there is no tag nor may be one."""
+def _all_texts(items: list[_Item]) -> dict[str, tuple[str, ...]]:
+    """Return the texts by key in small letters; of a key that stands twice the first counts."""
+    return {item.key.lower(): item.texts for item in reversed(items)}
+
+
+def _by_mutagen(block: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        tags = APEv2(io.BytesIO(block))
+    except APEBadItemError:
+        return
+    yield from ((k.lower(), _value(tags[k])) for k in tags if k.lower() != "genre")
+
+
+def ape_frames(block: bytes) -> dict[str, tuple[str, ...]]:
+    """Return what an APEv2 tag says by ID3v2's names."""
+    texts = _all_texts(_items(block)[0])
+    found = {name: texts.get(key, ()) for name, key in _AS_FRAMES.items()}
+    return {name: values for name, values in found.items() if any(values)}
+
+
+def ape_patch(file: BinaryIO, genres: tuple[str, ...]) -> list[Patch]:
+    """Return the patch that sets the Genre item of the tag there is; none without a tag."""
     found = find_ape(file)
     if found is None:
-        at = _end_of_tag(file)
-        items = [_genre_item("Genre", genres)] if genres and create else []
-        return [Patch(start=at, end=at, data=_render(items, HAS_HEADER))] if items else []
+        return []
     start, end = found
     block = slice_of(file, start, end)
-    items = _items(block)
+    items, rest = _items(block)
     keys = [item.key.lower() for item in items]
     at = keys.index("genre") if "genre" in keys else len(items)
     key = items[at].key if at < len(items) else "Genre"
     kept = [item for item in items if item.key.lower() != "genre"]
     if genres:
-        kept.insert(at, _genre_item(key, genres))
-    flags = _fields(block[-FRAME:])[3]
-    return [Patch(start=start, end=end, data=_render(kept, flags) if kept else b"")]
+        kept.insert(at, _item(key, genres))
+    version, _, count, flags = _fields(block[-FRAME:])
+    count += len(kept) - len(items)  # a count that was wrong stays as wrong as it was
+    data = _render(kept, rest, count, flags, version) if kept or rest else b""
+    return [Patch(start=start, end=end, data=data)]
 
 
-def _end_of_tag(file: BinaryIO) -> int:
-    """Return where an APE tag ends, or would: before ID3v1 and the lyrics before that."""
-    v1 = find_v1(file)
-    if v1 is None:
-        return size_of(file)
-    tail = slice_of(file, v1 - len(_LYRICS) - 6, v1)
-    if tail.endswith(_LYRICS) and tail[:6].isdigit():
-        return v1 - len(_LYRICS) - 6 - int(tail[:6])
-    return v1
+def new_ape(file: BinaryIO, genres: tuple[str, ...], others: Fields) -> Patch:
+    """Return the patch that makes a tag with the genre, and with what *other* tags say."""
+    at = _place_for_tag(file)
+    return Patch(start=at, end=at, data=new_ape_block(genres, others))
+
+
+def new_ape_block(genres: tuple[str, ...], others: Fields) -> bytes:
+    """Return a tag for a file that has none; *others* by the names of ID3v2's frames."""
+    items = [_item(_AS_FRAMES[name].title(), texts) for name, texts in others.items()]
+    items += [_item("Genre", genres)] if genres else []
+    return _render(items, b"", len(items), HAS_HEADER, VERSION_2)
+
+
+def _place_for_tag(file: BinaryIO) -> int:
+    """Return where a new APE tag goes: before ID3v1 and whatever belongs to it."""
+    end = size_of(file)
+    for tail in tails(file):
+        if tail.kind in (Kind.V1, Kind.PLUS, Kind.LYRICS):
+            end = tail.start
+    return end
 
 
 def _fields(frame: bytes) -> tuple[int, int, int, int]:
@@ -106,33 +150,35 @@ def _fields(frame: bytes) -> tuple[int, int, int, int]:
     return version, size, count, flags
 
 
-def _items(block: bytes) -> list[_Item]:
+def _items(block: bytes) -> tuple[list[_Item], bytes]:
+    """Return the items, up to the stated number of them, and the bytes that follow them."""
     _, size, count, _ = _fields(block[-FRAME:])
     at, end = len(block) - size, len(block) - FRAME
     found: list[_Item] = []
-    for _ in range(count):
+    while at < end and len(found) < count:
         length = int.from_bytes(block[at : at + 4], "little")
         stop = block.find(b"\0", at + 8, end)
         if stop < 0 or stop + 1 + length > end:
             raise TagError("the APE tag is damaged: an item is longer than the tag")
-        key = block[at + 8 : stop].decode("latin-1")
-        found.append(_Item(key=key, data=block[at : stop + 1 + length]))
-        at = stop + 1 + length
-    if at != end:
-        raise TagError("the APE tag is damaged: its items do not fill it")
-    return found
+        data = block[at : stop + 1 + length]
+        found.append(_Item(key=block[at + 8 : stop].decode("latin-1"), data=data))
+        at += len(data)
+    rest = block[at:end]
+    if b"genre\0" in rest.lower():
+        raise TagError("the APE tag is damaged: a genre stands behind its last item")
+    return found, rest
 
 
-def _genre_item(key: str, genres: tuple[str, ...]) -> _Item:
-    value = "\0".join(genres).encode()
+def _item(key: str, texts: tuple[str, ...]) -> _Item:
+    value = "\0".join(texts).encode()
     head = len(value).to_bytes(4, "little") + bytes(4) + key.encode("latin-1") + b"\0"
     return _Item(key=key, data=head + value)
 
 
-def _render(items: list[_Item], flags: int) -> bytes:
-    body = b"".join(item.data for item in items)
+def _render(items: list[_Item], rest: bytes, count: int, flags: int, version: int) -> bytes:
+    body = b"".join(item.data for item in items) + rest
     common = flags & ~IS_HEADER
-    numbers = (VERSION_2, len(body) + FRAME, len(items))
+    numbers = (version, len(body) + FRAME, count)
     head = MARK + b"".join(number.to_bytes(4, "little") for number in numbers)
     footer = head + common.to_bytes(4, "little") + bytes(8)
     header = head + (common | IS_HEADER).to_bytes(4, "little") + bytes(8)
@@ -141,7 +187,3 @@ def _render(items: list[_Item], flags: int) -> bytes:
 
 def _value(item: Any) -> str:
     return f"{item.kind} {told(item.value)}"
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(value).split("\0")) if getattr(value, "kind", 0) == 0 else ()

@@ -1,11 +1,10 @@
-"""Chunked containers around an ID3 tag: RIFF (WAV), IFF (AIFF), and DSF.
+"""Chunked containers around an ID3 tag: RIFF (WAV, also of 64 bits), IFF (AIFF, DSDIFF), DSF.
 
 WAV is where other tag writers do most harm: wrong sizes, a chunk that becomes audio. Here
 the chunks must add up to the file exactly, or nothing is written. RIFF's own genre
 (INFO IGNR) is read, and kept in step where it stands; it is never created.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -15,12 +14,24 @@ from core.tags.genres import from_values
 from core.tags.id3 import block_contents, block_with_genres, new_block
 from core.tags.splice import Patch, size_of, slice_of, splice
 
-__all__ = ["aiff_contents", "dsf_contents", "wav_contents", "write_aiff", "write_dsf", "write_wav"]
+__all__ = [
+    "AIFF",
+    "DSDIFF",
+    "WAV",
+    "dsf_contents",
+    "iff_contents",
+    "wav_contents",
+    "write_dsf",
+    "write_iff",
+    "write_wav",
+]
 
-Order = Literal["little", "big"]
-HEAD = 8  # bytes of a chunk's name and size
-START = 12  # where the first chunk begins
+MOST_CHUNKS = 10_000  # more are made by zeros or malice, not by a recorder
+MOST_JUNK = 1 << 16  # bytes behind the last chunk; more may be audio that a size forgot
+HEAD = 8  # bytes of the name and size of an item in an INFO list
 DSF_HEAD = 28
+LONG = 0xFFFFFFFF  # a size of 32 bits that says "see the ds64 chunk" (EBU Tech 3306)
+_LONG_RIFF = (b"RF64", b"BW64")
 _ID3_NAMES = (b"id3 ", b"ID3 ")
 
 _INFO = {
@@ -32,24 +43,49 @@ _INFO = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How a container writes its sizes, and what it calls its ID3 chunk."""
+
+    order: Literal["little", "big"]
+    width: int  # bytes of a size
+    id3: bytes
+
+    @property
+    def head(self) -> int:
+        """Bytes of a chunk's name and size."""
+        return 4 + self.width
+
+    @property
+    def start(self) -> int:
+        """Where the first chunk begins: behind the outer head and the form's name."""
+        return self.head + 4
+
+
+WAV = Layout(order="little", width=4, id3=b"id3 ")
+AIFF = Layout(order="big", width=4, id3=b"ID3 ")
+DSDIFF = Layout(order="big", width=8, id3=b"ID3 ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Chunk:
     name: bytes
     start: int  # of its head
+    content: int  # where its data begin
     size: int  # of its data
 
     @property
     def data(self) -> tuple[int, int]:
-        return self.start + HEAD, self.start + HEAD + self.size
+        return self.content, self.content + self.size
 
     @property
     def end(self) -> int:
         """Where the next chunk begins: chunks are padded to even lengths."""
-        return self.start + HEAD + self.size + self.size % 2
+        return self.content + self.size + self.size % 2
 
 
 def wav_contents(file: BinaryIO) -> Contents:
     """Read a WAV file's ID3 chunk and its INFO list."""
-    chunks = _chunks(file, "little")
+    chunks = _chunks(file, WAV)
     info = _info_items(file, chunks)
     texts = {name.decode("latin-1"): (_info_text(data),) for name, data in info}
     outer = Contents(
@@ -57,24 +93,25 @@ def wav_contents(file: BinaryIO) -> Contents:
         fields=pick(texts, _INFO),
         raw=named((name.decode("latin-1"), data) for name, data in info if name != b"IGNR"),
     )
-    return _with_id3(file, chunks, "little", outer)
+    return _with_id3(file, chunks, WAV, outer)
 
 
-def aiff_contents(file: BinaryIO) -> Contents:
-    """Read an AIFF file's ID3 chunk."""
-    return _with_id3(file, _chunks(file, "big"), "big", Contents(genres=()))
+def iff_contents(file: BinaryIO, layout: Layout) -> Contents:
+    """Read the ID3 chunk of an AIFF or DSDIFF file."""
+    return _with_id3(file, _chunks(file, layout), layout, Contents(genres=()))
 
 
 def write_wav(file: BinaryIO, genres: tuple[str, ...]) -> None:
     """Set the genre in the ID3 chunk (made at the end where there is none) and in IGNR."""
-    chunks = _chunks(file, "little")
-    patches = [*_info_patches(file, chunks, genres), *_id3_patches(file, chunks, genres, "little")]
-    _apply(file, patches, "little")
+    chunks = _chunks(file, WAV)
+    patches = [*_info_patches(file, chunks, genres), *_id3_patches(file, chunks, genres, WAV)]
+    _apply(file, patches, _end(chunks, WAV), WAV)
 
 
-def write_aiff(file: BinaryIO, genres: tuple[str, ...]) -> None:
+def write_iff(file: BinaryIO, genres: tuple[str, ...], layout: Layout) -> None:
     """Set the genre in the ID3 chunk, made at the end where there is none."""
-    _apply(file, _id3_patches(file, _chunks(file, "big"), genres, "big"), "big")
+    chunks = _chunks(file, layout)
+    _apply(file, _id3_patches(file, chunks, genres, layout), _end(chunks, layout), layout)
 
 
 def dsf_contents(file: BinaryIO) -> Contents:
@@ -109,42 +146,69 @@ def write_dsf(file: BinaryIO, genres: tuple[str, ...]) -> None:
 # --- chunks ----------------------------------------------------------------------------
 
 
-def _chunks(file: BinaryIO, order: Order) -> list[_Chunk]:
-    at, size, found = START, size_of(file), list[_Chunk]()
-    while at + HEAD <= size:
-        head = slice_of(file, at, at + HEAD)
-        chunk = _Chunk(name=head[:4], start=at, size=int.from_bytes(head[4:], order))
-        found.append(chunk)
-        at = chunk.end
+def _chunks(file: BinaryIO, layout: Layout) -> list[_Chunk]:
+    """Return the chunks up to the end that the container states; what lies behind is none of it."""
+    at, found = layout.start, list[_Chunk]()
+    end = min(size_of(file), _stated_end(file, layout))
+    while at + layout.head <= end:
+        head = slice_of(file, at, at + layout.head)
+        size = int.from_bytes(head[4:], layout.order)
+        if size == LONG and head[:4] == b"data" and _is_long(file):
+            size = int.from_bytes(slice_of(file, 28, 36), "little")
+        found.append(_Chunk(name=head[:4], start=at, content=at + layout.head, size=size))
+        at = found[-1].end
+        if len(found) > MOST_CHUNKS:
+            raise TagError("the file is cut into more chunks than any recorder makes")
     return found
 
 
-def _fault(file: BinaryIO, chunks: list[_Chunk], order: Order) -> str | None:
+def _is_long(file: BinaryIO) -> bool:
+    """Whether sizes stand in a ds64 chunk, which must come first."""
+    return slice_of(file, 0, 4) in _LONG_RIFF and slice_of(file, 12, 16) == b"ds64"
+
+
+def _stated_size(file: BinaryIO, layout: Layout) -> tuple[int, int]:
+    """Return where the size of the whole stands, and its width."""
+    return (20, 8) if _is_long(file) else (4, layout.width)
+
+
+def _stated_end(file: BinaryIO, layout: Layout) -> int:
+    at, width = _stated_size(file, layout)
+    return int.from_bytes(slice_of(file, at, at + width), layout.order) + layout.head
+
+
+def _end(chunks: list[_Chunk], layout: Layout) -> int:
+    return chunks[-1].end if chunks else layout.start
+
+
+def _fault(file: BinaryIO, chunks: list[_Chunk], layout: Layout) -> str | None:
     """Say why the sizes in this file cannot be trusted; None where they add up."""
-    size = size_of(file)
-    stated = int.from_bytes(slice_of(file, 4, HEAD), order) + HEAD
-    end = chunks[-1].end if chunks else START
+    size, end = size_of(file), _end(chunks, layout)
     # the last chunk's padding byte is often left out, in the file or in the stated size
-    whole = end == size or (end - 1 == size and chunks[-1].size % 2 == 1)
-    if not whole or stated not in (size, end, end - chunks[-1].size % 2):
+    unpadded = end - chunks[-1].size % 2 if chunks else end
+    if size < unpadded or _stated_end(file, layout) not in (unpadded, end):
         return "the chunk sizes do not add up to the file"
+    if size > end + MOST_JUNK:
+        return "the chunk sizes do not add up to the file, which goes on behind them"
     if sum(chunk.name in _ID3_NAMES for chunk in chunks) > 1:
         return "the file has several ID3 chunks"
     return None
 
 
-def _with_id3(file: BinaryIO, chunks: list[_Chunk], order: Order, outer: Contents) -> Contents:
+def _with_id3(file: BinaryIO, chunks: list[_Chunk], layout: Layout, outer: Contents) -> Contents:
     """Join what the ID3 chunk says with what the container (*outer*) says; ID3 goes first."""
-    fault = _fault(file, chunks, order)
-    others = named((c.name.decode("latin-1"), str(c.size)) for c in chunks if not _is_tag(file, c))
+    fault = _fault(file, chunks, layout)
+    others = [(c.name.decode("latin-1"), str(c.size)) for c in chunks if not _is_tag(file, c)]
+    behind = slice_of(file, _end(chunks, layout), size_of(file))  # another program's, or junk
     own = [chunk for chunk in chunks if chunk.name in _ID3_NAMES]
     found = block_contents(slice_of(file, *own[0].data)) if own else Contents(genres=())
+    raw = [*found.raw, *outer.raw, *named([*others, ("behind the container", behind)])]
     return Contents(
         genres=found.genres or outer.genres,
         version=found.version,
         fields={**outer.fields, **found.fields},
         values=tuple(sorted((*found.values, *outer.raw))),
-        raw=tuple(sorted((*found.raw, *outer.raw, *others))),
+        raw=tuple(sorted(raw)),
         unwritable=fault or found.unwritable,
     )
 
@@ -156,30 +220,33 @@ def _is_tag(file: BinaryIO, chunk: _Chunk) -> bool:
 
 
 def _id3_patches(
-    file: BinaryIO, chunks: list[_Chunk], genres: tuple[str, ...], order: Order
+    file: BinaryIO, chunks: list[_Chunk], genres: tuple[str, ...], layout: Layout
 ) -> list[Patch]:
     own = [chunk for chunk in chunks if chunk.name in _ID3_NAMES]
     if not own:
-        end = chunks[-1].end
-        missing = bytes(end - size_of(file))  # the padding byte that the last chunk lacks
-        name = b"id3 " if order == "little" else b"ID3 "
-        data = missing + _chunk(name, new_block(genres), order) if genres else b""
-        return [Patch(start=size_of(file), end=size_of(file), data=data)]
+        end, size = _end(chunks, layout), size_of(file)
+        missing = bytes(max(0, end - size))  # the padding byte that the last chunk lacks
+        data = missing + _chunk(layout.id3, new_block(genres), layout) if genres else b""
+        return [Patch(start=min(end, size), end=min(end, size), data=data)]
     block = block_with_genres(slice_of(file, *own[0].data), genres)
-    data = _chunk(own[0].name, block, order) if block else b""
+    data = _chunk(own[0].name, block, layout) if block else b""
     return [Patch(start=own[0].start, end=min(own[0].end, size_of(file)), data=data)]
 
 
-def _chunk(name: bytes, data: bytes, order: Order) -> bytes:
-    return name + len(data).to_bytes(4, order) + data + bytes(len(data) % 2)
+def _chunk(name: bytes, data: bytes, layout: Layout) -> bytes:
+    return name + len(data).to_bytes(layout.width, layout.order) + data + bytes(len(data) % 2)
 
 
-def _apply(file: BinaryIO, patches: Iterable[Patch], order: Order) -> None:
-    splice(file, patches)
-    size = size_of(file) - HEAD
-    if size >= 1 << 32:
+def _apply(file: BinaryIO, patches: list[Patch], end: int, layout: Layout) -> None:
+    """Splice, and state the new *end* of the chunks wherever it moves."""
+    at, width = _stated_size(file, layout)
+    grown = sum(len(patch.data) - (patch.end - patch.start) for patch in patches)
+    fresh = min(end, size_of(file)) + grown - layout.head
+    if fresh >= 1 << 8 * width:
         raise TagError("the file would be longer than its container allows")
-    splice(file, [Patch(start=4, end=HEAD, data=size.to_bytes(4, order))])
+    splice(file, patches)
+    if grown:
+        splice(file, [Patch(start=at, end=at + width, data=fresh.to_bytes(width, layout.order))])
 
 
 # --- RIFF INFO -------------------------------------------------------------------------
@@ -213,7 +280,7 @@ def _info_patches(file: BinaryIO, chunks: list[_Chunk], genres: tuple[str, ...])
     for chunk in _info_chunks(file, chunks):
         items = _parse_info(slice_of(file, *chunk.data))
         if any(name == b"IGNR" for name, _ in items):
-            data = _chunk(b"LIST", _info_with(items, genres), "little")
+            data = _chunk(b"LIST", _info_with(items, genres), WAV)
             patches.append(Patch(start=chunk.start, end=min(chunk.end, size_of(file)), data=data))
     return patches
 
@@ -222,7 +289,7 @@ def _info_with(items: list[tuple[bytes, bytes]], genres: tuple[str, ...]) -> byt
     """Render the list with its one genre text; several are joined, INFO knows no other way."""
     text = "; ".join(genres).encode() + b"\0"
     fresh = [(n, text if n == b"IGNR" else d) for n, d in items if genres or n != b"IGNR"]
-    return b"INFO" + b"".join(_chunk(name, data, "little") for name, data in fresh)
+    return b"INFO" + b"".join(_chunk(name, data, WAV) for name, data in fresh)
 
 
 def _info_text(data: bytes) -> str:

@@ -17,11 +17,13 @@ from core.errors import GenrewatchError, TagError, UntaggableFile
 from core.tags import TagReading
 from core.tags.asf import asf_contents, write_asf
 from core.tags.chunks import (
-    aiff_contents,
+    AIFF,
+    DSDIFF,
     dsf_contents,
+    iff_contents,
     wav_contents,
-    write_aiff,
     write_dsf,
+    write_iff,
     write_wav,
 )
 from core.tags.contents import Contents
@@ -52,6 +54,9 @@ class Format:
     write: Callable[[BinaryIO, tuple[str, ...]], None]  # changes the open copy in place
     # the bytes whose packets are compared: some demuxers leak tags behind into the last one
     audio: Callable[[BinaryIO], tuple[int, int]] = whole
+    # False: nothing here can cut it into packets; then all bytes of *audio* are compared, and
+    # it is written only for a person who names the genre
+    packets: bool = True
     tested: bool = True  # False: no encoder here could make a sample; verified on each write
 
 
@@ -141,8 +146,8 @@ def _starts(*marks: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(marks)
 
 
-def _form(outer: bytes, *inner: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head[:4] == outer and head[8:12] in inner
+def _form(outer: tuple[bytes, ...], *inner: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head[:4] in outer and head[8:12] in inner
 
 
 def _ogg(mark: bytes) -> Callable[[bytes], bool]:
@@ -221,14 +226,12 @@ _UNTAGGABLE: tuple[tuple[tuple[bytes, ...], str], ...] = (
     ((b"\xff\xf1", b"\xff\xf9", b"\xff\xf0", b"\xff\xf8"), "raw AAC"),
     ((b"\x0b\x77",), "raw AC-3"),
     ((b"\x1a\x45\xdf\xa3",), "Matroska and WebM"),
-    ((b"RF64", b"BW64", b"riff"), "64-bit WAV"),
-    ((b"FRM8",), "DSDIFF"),
+    ((b"riff",), "Sony Wave64"),
     ((b"OggS",), "Ogg of this codec"),
     ((b".snd",), "AU"),
     ((b"caff",), "CAF"),
     ((b"#!AMR",), "AMR"),
     ((b"MThd",), "MIDI"),
-    ((b"OFR ",), "OptimFROG"),
 )
 
 _ID3_SEVERAL = "v2.4: NUL between values; v2.2, v2.3: one text joined by '; '"
@@ -301,7 +304,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="wav",
         suffixes=(".wav",),
-        sniff=_form(b"RIFF", b"WAVE"),
+        sniff=_form((b"RIFF", b"RF64", b"BW64"), b"WAVE"),
         field="TCON in the id3 chunk; INFO IGNR kept in step",
         several=_ID3_SEVERAL,
         version=_ID3_VERSION,
@@ -311,12 +314,12 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="aiff",
         suffixes=(".aiff", ".aif", ".aifc"),
-        sniff=_form(b"FORM", b"AIFF", b"AIFC"),
+        sniff=_form((b"FORM",), b"AIFF", b"AIFC"),
         field="TCON in the ID3 chunk",
         several=_ID3_SEVERAL,
         version=_ID3_VERSION,
-        contents=aiff_contents,
-        write=write_aiff,
+        contents=partial(iff_contents, layout=AIFF),
+        write=partial(write_iff, layout=AIFF),
     ),
     Format(
         name="wma",
@@ -395,6 +398,30 @@ FORMATS: tuple[Format, ...] = (
         version=_ID3_VERSION,
         contents=dsf_contents,
         write=write_dsf,
+        tested=False,
+    ),
+    Format(
+        name="dsdiff",
+        suffixes=(".dff",),
+        sniff=lambda head: head[:4] == b"FRM8" and head[12:16] == b"DSD ",
+        field="TCON in the ID3 chunk",
+        several=_ID3_SEVERAL,
+        version=_ID3_VERSION,
+        contents=partial(iff_contents, layout=DSDIFF),
+        write=partial(write_iff, layout=DSDIFF),
+        tested=False,
+    ),
+    Format(
+        name="optimfrog",
+        suffixes=(".ofr", ".ofs"),
+        sniff=_starts(b"OFR "),
+        field="Genre",
+        several="NUL between values",
+        version="APEv2",
+        contents=ape_first,
+        write=write_ape_first,
+        audio=audio_range,
+        packets=False,
         tested=False,
     ),
     # last: MPEG audio has no mark of its own, only frames that follow one another

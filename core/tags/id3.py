@@ -2,46 +2,51 @@
 
 Reads frames through mutagen, but changes nothing except the bytes of the genre frame:
 every other frame, known or not, keeps its bytes and its place, and the tag its version.
-Does not rewrite tags with a checksum over their frames or with frames that overrun.
+Does not rewrite tags with a checksum over their frames, or a genre beyond a damaged place.
 """
 
 import io
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 from mutagen.id3 import ID3
 
 from core.errors import TagError
-from core.tags.contents import Contents, named, pick, told
+from core.tags.contents import Contents, Fields, named, pick, told
 from core.tags.genres import from_id3, id3v1_code, id3v1_name, to_id3
 from core.tags.splice import Patch, size_of, slice_of
+from core.tags.tails import Kind, tails
 
 __all__ = [
-    "ID3V1_SIZE",
     "block_contents",
+    "block_texts",
     "block_with_genres",
     "find_blocks",
-    "find_v1",
     "new_block",
+    "plus_contents",
     "v1_contents",
-    "v1_patch",
+    "v1_frames",
+    "v1_patches",
 ]
 
 V22, V23, V24 = 2, 3, 4
 HEADER = 10
 SYNC, SYNC_BITS = 0xFF, 0xE0
 SHORTEST_ID = 3
-ID3V1_SIZE = 128
 # room left where a tag has to grow, so that the next editor need not move the audio
 ROOM = 1024
+MARK = 10  # zeros that end the frames for every reader
 # 2.4 for new tags: the only version that holds several genres without a joining text,
 # UTF-8, and what mutagen's own users (Picard, beets, Quod Libet) have written for a decade
 NEW_VERSION = V24
 # what the compressed frames of a tag may unpack to, together: a cover is a tenth of it, and a
 # few kilobytes can be made to unpack to gigabytes
 UNPACKED = 32 << 20
+_PLUS_GENRE = slice(185, 215)  # bytes of a "TAG+" block
 _SEPARATOR = {V22: "; ", V23: "; ", V24: "\0"}
 
 _COMPRESSED = {V23: 0x80, V24: 0x08}  # the bit in a frame's second byte of flags
@@ -54,17 +59,22 @@ _FRAMES = {
     "composer": ("TCOM",),
     "compilation": ("TCMP",),
 }
+_KNOWN_ELSEWHERE = ("TIT2", "TPE1", "TPE2", "TALB", "TCOM", "TDRC", "TRCK", "COMM")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tag:
-    """A parsed block: *lead* is an extended header, *rest* what follows the last frame."""
+    """A parsed block: *lead* is an extended header, *rest* what follows the last frame.
+
+    Frames and rest are the bytes as they are stored, unsynchronised or not.
+    """
 
     major: int
     flags: int
     lead: bytes
     frames: tuple[tuple[str, bytes], ...]  # (frame id, the whole frame with its header)
     rest: bytes
+    plain: bool = False  # 2.4 sizes as plain numbers, as old iTunes wrote them
 
     @property
     def genre_id(self) -> str:
@@ -91,14 +101,25 @@ def block_contents(block: bytes) -> Contents:
     genre = [str(text) for frame in tags.getall("TCON") for text in frame.text]
     texts = {key: tuple(map(str, getattr(tags[key], "text", ()))) for key in tags}
     values = [(key, _value(tags[key])) for key in tags if tags[key].FrameID != "TCON"]
+    others = [(name, data) for name, data in parsed.frames if name != parsed.genre_id]
+    junk = parsed.rest.strip(b"\0")
+    others += [("bytes that are no frame", junk)] if junk else []
     return Contents(
         genres=from_id3(genre),
         version=f"ID3v2.{parsed.major}",
         fields=pick(texts, _FRAMES),
         values=named(values),
-        raw=named((name, data) for name, data in parsed.frames if name != parsed.genre_id),
+        raw=named(others),
         unwritable=_why_unwritable(parsed),
     )
+
+
+def block_texts(block: bytes) -> dict[str, tuple[str, ...]]:
+    """Return the texts of the frames that other kinds of tags know, too, by their names."""
+    _check_unpacked(_parse(block))
+    tags = ID3(io.BytesIO(block), load_v1=False)
+    found = {name: tags.getall(name) for name in _KNOWN_ELSEWHERE}
+    return {name: tuple(map(str, frames[0].text)) for name, frames in found.items() if frames}
 
 
 def block_with_genres(block: bytes, genres: tuple[str, ...]) -> bytes:
@@ -108,53 +129,91 @@ def block_with_genres(block: bytes, genres: tuple[str, ...]) -> bytes:
     """
     parsed = _parse(block)
     others = [(name, data) for name, data in parsed.frames if name != parsed.genre_id]
-    if not genres and not others:
+    if not genres and not others and not parsed.rest.strip(b"\0"):
         return b""
     frames = [data for _, data in others]
     if genres:
-        frames.insert(_genre_place(parsed), _genre_frame(parsed.major, genres))
+        frames.insert(_genre_place(parsed), _stored(_genre_frame(parsed, genres), parsed))
     return _render(parsed, b"".join(frames), len(block))
 
 
-def new_block(genres: tuple[str, ...]) -> bytes:
-    """Return a tag for a file that has none."""
+def new_block(genres: tuple[str, ...], others: Fields | None = None) -> bytes:
+    """Return a tag for a file that has none, with what its *other* tags say (texts by frame).
+
+    Many readers stop at the first tag: without these the others' fields would be hidden.
+    """
     empty = _Tag(major=NEW_VERSION, flags=0, lead=b"", frames=(), rest=b"")
-    return _render(empty, _genre_frame(NEW_VERSION, genres), 0)
+    frames = b"".join(_text_frame(name, texts) for name, texts in (others or {}).items() if texts)
+    genre = _genre_frame(empty, genres) if genres else b""
+    return _render(empty, frames + genre, 0)
+
+
+def _text_frame(name: str, texts: tuple[str, ...]) -> bytes:
+    content = _encoded("\0".join(texts), NEW_VERSION)
+    if name == "COMM":
+        content = content[:1] + b"eng\0" + content[1:]
+    return name.encode() + _as_synchsafe(len(content)) + b"\0\0" + content
 
 
 # --- ID3v1 -----------------------------------------------------------------------------
 
 
-def find_v1(file: BinaryIO) -> int | None:
-    """Return where an ID3v1 tag begins, None where there is none."""
-    size = size_of(file)
-    tail = slice_of(file, max(0, size - ID3V1_SIZE - 3), size)
-    apart = not tail.startswith(b"APETAGEX")  # the letters TAG inside an APE mark
-    if size >= ID3V1_SIZE and tail[-ID3V1_SIZE:].startswith(b"TAG") and apart:
-        return size - ID3V1_SIZE
-    return None
-
-
 def v1_contents(block: bytes) -> Contents:
     """Read the 128 bytes of an ID3v1 tag."""
     name = id3v1_name(block[-1])
-    parts = {"TIT2": block[3:33], "TPE1": block[33:63], "TALB": block[63:93]}
-    texts = {key: (_v1_text(part),) for key, part in parts.items()}
     return Contents(
         genres=(name,) if name else (),
         version="ID3v1",
-        fields=pick(texts, _FRAMES),
+        fields=pick(v1_frames(block), _FRAMES),
         raw=named([("ID3v1", block[:-1])]),
     )
 
 
-def v1_patch(file: BinaryIO, genres: tuple[str, ...]) -> list[Patch]:
-    """Return the patch of ID3v1's genre byte, where there is such a tag."""
-    start = find_v1(file)
-    if start is None:
-        return []
-    at = start + ID3V1_SIZE - 1
-    return [Patch(start=at, end=at + 1, data=bytes([id3v1_code(genres)]))]
+def v1_frames(block: bytes) -> dict[str, tuple[str, ...]]:
+    """Return what an ID3v1 tag says by ID3v2's names; ID3v1.1 has a track in its comment."""
+    comment, track = block[97:127], ""
+    if not comment[28] and comment[29]:
+        comment, track = comment[:28], str(comment[29])
+    parts = {"TIT2": block[3:33], "TPE1": block[33:63], "TALB": block[63:93]}
+    parts |= {"TDRC": block[93:97], "COMM": comment}
+    texts = {name: _v1_text(raw) for name, raw in parts.items()} | {"TRCK": track}
+    return {name: (text,) for name, text in texts.items() if text}
+
+
+def v1_patches(file: BinaryIO, genres: tuple[str, ...]) -> list[Patch]:
+    """Return patches of ID3v1's genre byte, and of the genre text of its longer form."""
+    patches = []
+    for tail in tails(file):
+        if tail.kind is Kind.V1:
+            code = bytes([id3v1_code(genres)])
+            patches.append(Patch(start=tail.end - 1, end=tail.end, data=code))
+        elif tail.kind is Kind.PLUS and plus_genre(slice_of(file, tail.start, tail.end)):
+            at = tail.start + _PLUS_GENRE.start
+            data = _plus_text(genres)
+            patches.append(Patch(start=at, end=at + len(data), data=data))
+    return patches
+
+
+def plus_contents(block: bytes) -> Contents:
+    """Read the "TAG+" block that some programs put before an ID3v1 tag."""
+    rest = block[: _PLUS_GENRE.start] + block[_PLUS_GENRE.stop :]
+    genre = plus_genre(block)
+    return Contents(
+        genres=(genre,) if genre else (),
+        version="TAG+",
+        raw=named([("TAG+", rest)]),
+    )
+
+
+def plus_genre(block: bytes) -> str:
+    """Return the genre text of a "TAG+" block, often empty."""
+    return _v1_text(block[_PLUS_GENRE])
+
+
+def _plus_text(genres: tuple[str, ...]) -> bytes:
+    length = _PLUS_GENRE.stop - _PLUS_GENRE.start
+    text = genres[0].encode("latin-1", "ignore") if genres else b""
+    return text[:length].ljust(length, b"\0")
 
 
 def _v1_text(raw: bytes) -> str:
@@ -175,12 +234,29 @@ def _parse(block: bytes) -> _Tag:
     major, flags = block[3], block[5]
     if major not in _SEPARATOR:
         raise TagError(f"ID3v2.{major} tags are not known")
-    body = block[HEADER : HEADER + _synchsafe(block[6:10])]
-    if flags & 0x80 and major < V24:  # 2.4 does it per frame
-        body = body.replace(b"\xff\x00", b"\xff")
+    stored = block[HEADER : HEADER + _synchsafe(block[6:10])]
+    body, removed = _resolved(stored) if _is_unsynchronised(major, flags) else (stored, [])
     lead = _lead_size(body, major, flags)
-    frames, end = _frames(body, lead, major)
-    return _Tag(major=major, flags=flags, lead=body[:lead], frames=frames, rest=body[end:])
+    spans, plain = _spans(body, lead, major)
+    at = [where + bisect_right(removed, where) for where in (lead, *(end for *_, end in spans))]
+    frames = [(span[0], stored[a:b]) for span, (a, b) in zip(spans, pairwise(at), strict=True)]
+    rest = stored[at[-1] :]
+    return _Tag(
+        major=major, flags=flags, lead=body[:lead], frames=tuple(frames), rest=rest, plain=plain
+    )
+
+
+def _is_unsynchronised(major: int, flags: int) -> bool:
+    return bool(flags & 0x80) and major < V24  # 2.4 does it per frame
+
+
+def _resolved(stored: bytes) -> tuple[bytes, list[int]]:
+    """Return the body without the zeros of unsynchronisation, and where in it they stood."""
+    removed, at = list[int](), stored.find(b"\xff\0")
+    while at >= 0:
+        removed.append(at + 1 - len(removed))
+        at = stored.find(b"\xff\0", at + 2)
+    return stored.replace(b"\xff\0", b"\xff"), removed
 
 
 def _check_unpacked(tag: _Tag) -> None:
@@ -197,7 +273,7 @@ def _check_unpacked(tag: _Tag) -> None:
 def _unpacked(frame: bytes, tag: _Tag, most: int) -> int:
     """Return how long the frame's content is, *most* and a little where it is longer."""
     content = frame[HEADER:]
-    if tag.major == V24 and (frame[9] & 0x02 or tag.flags & 0x80):
+    if tag.flags & 0x80 or (tag.major == V24 and frame[9] & 0x02):
         content = content.replace(b"\xff\x00", b"\xff")
     for skipped in (4, 0):  # a length stands before it, but not in all files
         try:
@@ -214,24 +290,29 @@ def _lead_size(body: bytes, major: int, flags: int) -> int:
     return 4 + int.from_bytes(body[:4]) if major == V23 else _synchsafe(body[:4])
 
 
-def _frames(body: bytes, start: int, major: int) -> tuple[tuple[tuple[str, bytes], ...], int]:
-    """Return the frames from *start* on and where they end.
+_Span = tuple[str, int, int]  # frame id, where the frame begins and ends
 
-    Old iTunes wrote 2.4 sizes as plain numbers: that reading is taken where only it fits.
+
+def _spans(body: bytes, start: int, major: int) -> tuple[list[_Span], bool]:
+    """Return the frames from *start* on, and whether their sizes are plain numbers in 2.4.
+
+    Old iTunes wrote them so: that reading is taken where only it fits.
     """
-    found, end = _walk(body, start, major, synchsafe=major == V24)
-    if major == V24 and body[end:].strip(b"\0"):
-        plain, plain_end = _walk(body, start, major, synchsafe=False)
-        if not body[plain_end:].strip(b"\0"):
-            return plain, plain_end
-    return found, end
+    found = _walk(body, start, major, synchsafe=major == V24)
+    if major == V24 and body[_end_of(found, start) :].strip(b"\0"):
+        plain = _walk(body, start, major, synchsafe=False)
+        if not body[_end_of(plain, start) :].strip(b"\0"):
+            return plain, True
+    return found, False
 
 
-def _walk(
-    body: bytes, start: int, major: int, *, synchsafe: bool
-) -> tuple[tuple[tuple[str, bytes], ...], int]:
+def _end_of(spans: list[_Span], start: int) -> int:
+    return spans[-1][2] if spans else start
+
+
+def _walk(body: bytes, start: int, major: int, *, synchsafe: bool) -> list[_Span]:
     letters, head = (3, 6) if major == V22 else (4, HEADER)
-    found, at = [], start
+    found, at = list[_Span](), start
     while at + head <= len(body):
         name, size = body[at : at + letters], body[at + letters : at + 2 * letters]
         length = _synchsafe(size) if synchsafe else int.from_bytes(size)
@@ -244,9 +325,9 @@ def _walk(
             or end > len(body)
         ):
             break
-        found.append((known.decode("ascii"), body[at:end]))
+        found.append((known.decode("ascii"), at, end))
         at = end
-    return tuple(found), at
+    return found
 
 
 def _synchsafe(raw: bytes) -> int:
@@ -267,8 +348,8 @@ def _attributes(frame: object) -> Iterator[tuple[str, str]]:
 
 
 def _why_unwritable(tag: _Tag) -> str | None:
-    if tag.rest.strip(b"\0"):
-        return "the ID3 tag is damaged: bytes that are no frame stand behind its frames"
+    if tag.genre_id.encode() in tag.rest:
+        return "the ID3 tag is damaged: a genre stands where no frame can be read any more"
     if tag.lead and _has_checksum(tag):
         return "the ID3 tag carries a checksum, which we do not keep up"
     return None
@@ -283,12 +364,13 @@ def _has_checksum(tag: _Tag) -> bool:
 # --- rendering -------------------------------------------------------------------------
 
 
-def _genre_frame(major: int, genres: tuple[str, ...]) -> bytes:
-    text = _SEPARATOR[major].join(to_id3(genre) for genre in genres)
-    content = _encoded(text, major)
-    if major == V22:
+def _genre_frame(tag: _Tag, genres: tuple[str, ...]) -> bytes:
+    text = _SEPARATOR[tag.major].join(to_id3(genre) for genre in genres)
+    content = _encoded(text, tag.major)
+    if tag.major == V22:
         return b"TCO" + len(content).to_bytes(3) + content
-    size = _as_synchsafe(len(content)) if major == V24 else len(content).to_bytes(4)
+    synchsafe = tag.major == V24 and not tag.plain
+    size = _as_synchsafe(len(content)) if synchsafe else len(content).to_bytes(4)
     return b"TCON" + size + b"\0\0" + content
 
 
@@ -303,11 +385,12 @@ def _genre_place(tag: _Tag) -> int:
 def _encoded(text: str, major: int) -> bytes:
     """Latin-1 where the text fits, else UTF-8 in 2.4 and UTF-16 before, which had no UTF-8."""
     try:
-        return b"\0" + text.encode("latin-1")
+        latin = text.encode("latin-1")
     except UnicodeEncodeError:
-        if major == V24:
-            return b"\3" + text.encode()
-        return b"\1\xff\xfe" + text.encode("utf-16-le")
+        latin = b"\xff"
+    if b"\xff" not in latin:  # a letter that unsynchronisation would have to change
+        return b"\0" + latin
+    return b"\3" + text.encode() if major == V24 else b"\1\xff\xfe" + text.encode("utf-16-le")
 
 
 def _as_synchsafe(value: int) -> bytes:
@@ -316,24 +399,38 @@ def _as_synchsafe(value: int) -> bytes:
 
 def _render(tag: _Tag, frames: bytes, old_size: int) -> bytes:
     footer = bool(tag.flags & 0x10) and tag.major == V24
-    around = HEADER * (2 if footer else 1)
-    lead = tag.lead
-    content = _stored(lead + frames, tag)
-    padding = old_size - around - len(content)
-    if footer:
-        padding = 0  # the standard forbids padding before a footer
-    elif padding < 0:
-        padding = ROOM
-    if tag.major == V23 and len(lead) >= HEADER:  # it states the padding's size
-        content = _stored(lead[:6] + padding.to_bytes(4) + lead[10:] + frames, tag)
-    size = len(content) + padding
-    tail = bytes([tag.major, 0, tag.flags]) + _as_synchsafe(size)
-    return b"ID3" + tail + content + bytes(padding) + (b"3DI" + tail if footer else b"")
+    lead = _stored(tag.lead, tag)
+    used = HEADER * (2 if footer else 1) + len(lead) + len(frames)
+    rest = _fitted(tag.rest, old_size - used, may_grow=not footer and not tag.plain)
+    if tag.major == V23 and len(tag.lead) >= HEADER:  # it states the padding's size
+        stated = (len(rest) if not rest.strip(b"\0") else 0).to_bytes(4)
+        lead = _stored(tag.lead[:6] + stated + tag.lead[10:], tag)
+    content = lead + frames + rest
+    tail = bytes([tag.major, 0, tag.flags]) + _as_synchsafe(len(content))
+    return b"ID3" + tail + content + (b"3DI" + tail if footer else b"")
+
+
+def _fitted(rest: bytes, room: int, *, may_grow: bool) -> bytes:
+    """Return what stands behind the frames, of *room* bytes where its zeros allow.
+
+    Bytes there that are no frame stay: they may be a frame that was cut short, or the head of
+    the audio under a size that says too much.
+    """
+    junk = rest.strip(b"\0")
+    if not junk:
+        return bytes(room if room >= 0 else ROOM if may_grow else 0)
+    before = len(rest) - len(rest.lstrip(b"\0"))
+    fixed = rest[before:]
+    if before and room - len(fixed) >= MARK:
+        return bytes(room - len(fixed)) + fixed
+    behind = len(rest) - len(rest.rstrip(b"\0"))
+    fixed = rest[: len(rest) - behind]
+    return fixed + bytes(room - len(fixed)) if behind and room >= len(fixed) else rest
 
 
 def _stored(content: bytes, tag: _Tag) -> bytes:
-    """Undo for storage what `_parse` resolved: no false MPEG sync in an unsynchronised tag."""
-    if not tag.flags & 0x80 or tag.major == V24:
+    """Store what `_parse` resolves: no false MPEG sync in an unsynchronised tag."""
+    if not _is_unsynchronised(tag.major, tag.flags):
         return content
     out, previous = bytearray(), 0
     for byte in content:

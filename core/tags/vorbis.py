@@ -7,7 +7,7 @@ mutagen, which renumbers and checksums them.
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from mutagen.flac import FLAC, Picture
@@ -16,7 +16,8 @@ from mutagen.ogg import OggPage
 from core.errors import TagError
 from core.tags.contents import Contents, named, pick
 from core.tags.genres import from_values
-from core.tags.id3 import block_contents, block_with_genres, find_blocks, v1_patch
+from core.tags.guests import before_audio, behind_audio, joined, patches_before, patches_behind
+from core.tags.id3 import find_blocks
 from core.tags.splice import Patch, size_of, slice_of, splice
 
 __all__ = ["flac_contents", "ogg_contents", "write_flac", "write_ogg"]
@@ -112,35 +113,23 @@ class _Block:
 
 
 def flac_contents(file: BinaryIO) -> Contents:
-    """Read a FLAC file's comment, and that of an ID3 tag before it which may contradict it."""
+    """Read a FLAC file's comment, and the tags around it, which may contradict it."""
     blocks, end = _flac_blocks(file)
     FLAC(io.BytesIO(slice_of(file, _flac_start(file), end)))  # a second parser must agree
     comments = [block.data for block in blocks if block.kind == COMMENT]
     others = [(f"block {b.kind}", b.data) for b in blocks if b.kind not in (PADDING, COMMENT)]
     comment = comments[0] if comments else _render(_Comment(vendor=b"", entries=(), rest=b""))
     found = _contents(comment, "Vorbis comment", others)
-    guests = [block_contents(slice_of(file, *place)) for place in find_blocks(file)]
-    why = [guest.unwritable for guest in guests if guest.unwritable]
-    return Contents(
-        genres=found.genres,
-        version=" ".join([found.version, *(guest.version for guest in guests)]),
-        fields=found.fields,
-        values=tuple(sorted(v for part in (found, *guests) for v in part.values)),
-        raw=tuple(sorted(v for part in (found, *guests) for v in part.raw)),
-        unwritable=next(iter([*why, *_flac_faults(file, blocks, end)]), None),
-    )
+    whole = joined([found, *before_audio(file), *behind_audio(file)])
+    fault = next(iter(_flac_faults(file, blocks, end)), None)
+    return replace(whole, unwritable=whole.unwritable or fault)
 
 
 def write_flac(file: BinaryIO, genres: tuple[str, ...]) -> None:
     """Set the genre in a FLAC file, and in the tags of others that have one there."""
     blocks, end = _flac_blocks(file)
     patches = [Patch(start=_flac_start(file) + 4, end=end, data=_flac_metadata(blocks, genres))]
-    for place in find_blocks(file):
-        block = slice_of(file, *place)
-        if block_contents(block).genres:
-            data = block_with_genres(block, genres)
-            patches.append(Patch(start=place[0], end=place[1], data=data))
-    splice(file, [*patches, *v1_patch(file, genres)])
+    splice(file, [*patches, *patches_before(file, genres), *patches_behind(file, genres)])
 
 
 def _flac_start(file: BinaryIO) -> int:

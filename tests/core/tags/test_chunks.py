@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+from mutagen.dsdiff import DSDIFF
 from mutagen.dsf import DSF
 from mutagen.id3 import TIT2
 from mutagen.wave import WAVE
@@ -96,7 +97,7 @@ def test_sizes_stay_right(wav):
         lambda raw: raw[:4] + bytes(4) + raw[8:],  # never filled in
         lambda raw: raw[:40] + b"\xff\xff\xff\xff" + raw[44:],  # audio size open
         lambda raw: raw[:40] + bytes(4) + raw[44:],
-        lambda raw: raw + b"junk behind the end",
+        lambda raw: raw + bytes(70_000),  # goes on: audio that the sizes forgot?
         lambda raw: raw[:-101],  # cut short
     ],
 )
@@ -112,6 +113,64 @@ def test_sizes_that_do_not_add_up_are_refused(wav, damage):
         write(path, "Jazz")
 
     assert path.read_bytes() == before
+
+
+def test_junk_behind_the_container_stays_behind(wav):
+    """Bytes that the stated size leaves out are no chunk, and no reason to refuse."""
+    path, raw = wav
+    path.write_bytes(raw + b"junk behind the end")
+    heard = packets(path)
+
+    write(path, "Jazz")
+
+    fresh = path.read_bytes()
+    assert fresh.startswith(raw[:4]) and fresh.endswith(b"junk behind the end")
+    assert struct.unpack("<I", fresh[4:8])[0] + 8 == len(fresh) - len(b"junk behind the end")
+    assert (genres_in(path), packets(path)) == (["Jazz"], heard)
+
+
+def test_wav_of_64_bits_keeps_its_sizes_in_step(wav):
+    """RF64 says its sizes in a chunk of their own; mutagen does not know it, FFmpeg does."""
+    path, raw = wav
+    long = b"RF64" + b"\xff" * 4 + b"WAVE" + b"ds64" + struct.pack("<I", 28)
+    sizes = struct.pack("<QQQI", len(raw) - 8 + 36, len(raw) - 44, 0, 0)
+    path.write_bytes(long + sizes + raw[12:40] + b"\xff" * 4 + raw[44:])
+    heard = packets(path)
+
+    write(path, "R&B/Soul")
+
+    fresh = path.read_bytes()
+    assert struct.unpack("<Q", fresh[20:28])[0] == len(fresh) - 8
+    assert (read(str(path)).genres, packets(path)) == (("R&B/Soul",), heard)
+    write(path)
+    assert struct.unpack("<Q", path.read_bytes()[20:28])[0] == len(raw) - 8 + 36
+
+
+def dsdiff(*chunks):
+    """A DSDIFF file of one second of silence, as its specification lays it out."""
+    sound = b"\x69" * (2_822_400 // 8)
+    prop = b"SND " + b"FS  " + struct.pack(">QI", 4, 2_822_400)
+    prop += b"CHNL" + struct.pack(">QH", 6, 1) + b"C   "
+    prop += b"CMPR" + struct.pack(">Q", 20) + b"DSD \x0enot compressed\0"
+    body = b"DSD " + b"FVER" + struct.pack(">QI", 4, 0x01050000)
+    for name, data in ((b"PROP", prop), (b"DSD ", sound), *chunks):
+        body += name + struct.pack(">Q", len(data)) + data + bytes(len(data) % 2)
+    return b"FRM8" + struct.pack(">Q", len(body)) + body
+
+
+def test_dsdiff_gets_an_id3_chunk_at_its_end(tmp_path):
+    """Chunks there have sizes of 64 bits; mutagen reads the result, FFmpeg the same sound."""
+    path = tmp_path / "a.dff"
+    path.write_bytes(dsdiff())
+    heard = packets(path)
+
+    write(path, "Deep House")
+    write(path, "R&B/Soul")
+
+    assert DSDIFF(path).tags["TCON"].text == ["R&B/Soul"]
+    assert (read(str(path)).genres, packets(path)) == (("R&B/Soul",), heard)
+    write(path)
+    assert path.read_bytes() == dsdiff()
 
 
 def test_a_missing_padding_byte_is_no_damage(tmp_path):
@@ -206,5 +265,5 @@ def test_damaged_info_is_an_error(wav):
 def test_the_table_names_what_is_untested():
     """Rows without any sample say so; the others have tests above."""
     assert {row.name for row in FORMATS if not row.tested} == {
-        "speex", "monkeysaudio", "musepack", "tak", "dsf",
+        "speex", "monkeysaudio", "musepack", "tak", "dsf", "dsdiff", "optimfrog",
     }  # fmt: skip

@@ -106,7 +106,7 @@ def test_names_that_are_not_text_are_read(tmp_path, fmt):
         (b"\xff\xf1\x50\x80" * 100, UntaggableFile, "AAC"),
         (b"\x0b\x77" * 100, UntaggableFile, "AC-3"),
         (b"\x1a\x45\xdf\xa3" + bytes(100), UntaggableFile, "Matroska"),
-        (b"RF64\xff\xff\xff\xffWAVE" + bytes(100), UntaggableFile, "64-bit WAV"),
+        (b"riff\x2e\x91\xcf\x11" + bytes(100), UntaggableFile, "Wave64"),
         (bytes(5000), UntaggableFile, "no kind"),
         (b"ID3\x04\0\0\0\x7f\x7f\x7f" + bytes(50), TagError, "longer than the file"),
         (b"fLaC\0\0", TagError, "ends within"),
