@@ -26,6 +26,7 @@ __all__ = ["Sight", "harm", "look"]
 SECONDS = 60  # an FFmpeg that takes longer hangs in a damaged file
 V1 = 128
 GENRE_NAMES = {"genre", "wm/genre", "wm/genreid", "\xa9gen", "gnre", "tcon", "ignr"}
+Packets = tuple[tuple[str, ...], ...]
 _CHANGING = {"size", "bit_rate", "filename", "probe_score", "duration", "duration_ts", "start_pts"}
 
 
@@ -35,7 +36,7 @@ class Sight:
 
     clean: bool  # FFmpeg decodes it without a word, and mutagen opens it
     sound: str  # hash of the decoded samples, "" where nothing decodes
-    packets: tuple[tuple[str, ...], ...]  # per stream, one line per packet
+    packets: Packets  # per stream, one line per packet
     tags: Counter[tuple[str, str]]  # everything but genres
     versions: tuple[str, ...]
     genres: tuple[tuple[str, str], ...]  # (where, what)
@@ -47,7 +48,9 @@ def look(path: Path) -> Sight:
     raw = path.read_bytes()
     opened, tags, genres = _by_mutagen(path)
     frames = list(_id3_frames(raw))
-    tags += _by_ffprobe(path)
+    told, named = _by_ffprobe(path)
+    tags += told
+    genres += named
     tags += Counter((f"frame {n}", _hash(d)) for n, d, _ in frames if n not in ("TCON", "TCO"))
     genres += [(f"ID3 block {k}", d) for n, _, (k, d) in frames if n in ("TCON", "TCO")]
     if raw[-V1:].startswith(b"TAG") and raw[-V1 - 3 : -V1 + 5] != b"APETAGEX":
@@ -66,16 +69,11 @@ def look(path: Path) -> Sight:
 def harm(before: Sight, after: Sight, genres: Iterable[str]) -> list[str]:
     """Name every harm that a write of *genres* did between the two looks."""
     found = []
-    if before.sound != after.sound:
-        found.append("audio")
-    elif before.packets != after.packets and not _leak_alone(before.packets, after.packets):
+    if before.sound != after.sound or not _same_packets(before.packets, after.packets):
         found.append("audio")
     lost = before.tags - after.tags
     if lost:
         found.append("tags: " + ", ".join(sorted({name for name, _ in lost})[:4]))
-    new = after.tags - before.tags
-    if new and not lost:
-        found.append("tags: new " + ", ".join(sorted({name for name, _ in new})[:4]))
     if list(before.versions) != list(after.versions) and before.versions:
         found.append(f"version: {before.versions} {after.versions}")
     wanted = list(genres)
@@ -93,41 +91,31 @@ def _agrees(where: str, what: str, wanted: list[str]) -> bool:
     if where == "ID3v1":
         codes = [n for n, name in enumerate(TCON.GENRES) if name.lower() == wanted[0].lower()]
         return int(what) in (codes[:1] or [255])
-    return what in ("; ".join(wanted), "\0".join(wanted), *wanted)
+    return what in ("; ".join(wanted), ";".join(wanted), "\0".join(wanted), *wanted)
 
 
-def _leak_alone(before: tuple[tuple[str, ...], ...], after: tuple[tuple[str, ...], ...]) -> bool:
-    """Whether only last packets differ: some demuxers leak the tags behind into them."""
-
-    def kept(streams: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
-        return [stream[:-1] for stream in streams]
-
-    return kept(before) == kept(after)
+def _same_packets(before: Packets, after: Packets) -> bool:
+    """Whether all packets are equal but the last: some demuxers leak the tags behind into it."""
+    return [stream[:-1] for stream in before] == [stream[:-1] for stream in after]
 
 
 # --- FFmpeg ----------------------------------------------------------------------------
 
 
-def _heard(path: Path) -> tuple[tuple[tuple[str, ...], ...], str, bool]:
+def _heard(path: Path) -> tuple[Packets, str, bool]:
     """Return the packets of every stream, the hash of the sound, and whether all was quiet."""
     with tempfile.TemporaryDirectory() as room:
         lines, sound = Path(room, "packets"), Path(room, "sound")
         command = ["ffmpeg", "-v", "error", "-nostdin", "-i", os.fspath(path)]
-        copy = ["-map", "0:a?", "-map", "0:v?", "-c", "copy", "-f", "framemd5", str(lines)]
-        decode = ["-map", "0:a", "-f", "md5", str(sound)]
+        command += ["-map", "0:a?", "-map", "0:v?", "-c", "copy", "-f", "framemd5", str(lines)]
+        command += ["-map", "0:a", "-f", "md5", str(sound)]
         try:
-            first = subprocess.run(
-                [*command, *copy], capture_output=True, timeout=SECONDS, check=False
-            )
-            done = subprocess.run(
-                [*command, *decode], capture_output=True, timeout=SECONDS, check=False
-            )
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
         except subprocess.TimeoutExpired:
             return (), "hangs", False
         text = lines.read_text() if lines.exists() else ""
         heard = sound.read_text().strip() if sound.exists() else ""
-    quiet = not done.returncode and not done.stderr and not first.returncode
-    return _per_stream(text), heard, quiet
+    return _per_stream(text), heard, not done.returncode and not done.stderr
 
 
 def _per_stream(text: str) -> tuple[tuple[str, ...], ...]:
@@ -140,7 +128,8 @@ def _per_stream(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(lines) for _, lines in sorted(streams.items()))
 
 
-def _by_ffprobe(path: Path) -> Counter[tuple[str, str]]:
+def _by_ffprobe(path: Path) -> tuple[Counter[tuple[str, str]], list[tuple[str, str]]]:
+    """Return what FFmpeg tells of the file, and its genres apart."""
     command = ["ffprobe", "-v", "quiet", "-of", "json", "-show_format", "-show_streams"]
     try:
         done = subprocess.run(
@@ -151,20 +140,22 @@ def _by_ffprobe(path: Path) -> Counter[tuple[str, str]]:
         )
         told = json.loads(done.stdout or b"{}")
     except (subprocess.TimeoutExpired, ValueError):
-        return Counter()
-    return Counter(_leaves(told, "ffprobe"))
+        return Counter(), []
+    leaves = list(_leaves(told, "ffprobe"))
+    genres = [leaf for leaf in leaves if "genre" in leaf[0]]
+    return Counter(leaf for leaf in leaves if "genre" not in leaf[0]), genres
 
 
 def _leaves(value: object, name: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
-            if key.lower() not in GENRE_NAMES | _CHANGING and "genre" not in key.lower():
+            if key.lower() not in _CHANGING:
                 yield from _leaves(item, f"{name}.{key}")
     elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _leaves(item, f"{name}.{number}")
     else:
-        yield name, str(value)
+        yield name.lower(), str(value)
 
 
 # --- mutagen ---------------------------------------------------------------------------
@@ -301,7 +292,7 @@ def _frames(body: bytes, major: int) -> Iterator[tuple[str, bytes]]:
         size = _sevens(raw) if major == 4 else int.from_bytes(raw)
         if not name.strip(b"\0"):
             return
-        if not name.isalnum() or at + head + size > len(body):
+        if not name.strip(b"\0 ").isalnum() or at + head + size > len(body):
             break
         yield name.decode(), body[at + letters * 2 : at + head + size]
         at += head + size

@@ -178,7 +178,7 @@ def _pieces(objects: Iterable[_Object]) -> Iterator[tuple[str, bytes]]:
         elif item.kind in _ATTRIBUTES:
             attributes, rest = _attributes(item)
             yield from ((found.name, found.data) for found in attributes if not found.is_genre)
-            yield "behind the attributes", rest
+            yield from [("behind the attributes", rest)] if rest else []
         elif item.kind == PROPERTIES:
             yield item.kind.hex(), item.data[HEAD:SIZE_AT] + item.data[SIZE_AT + 8 :]
         elif item.kind != PADDING:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 from core.errors import TagError
 from core.tags.contents import Contents, named, pick
 from core.tags.genres import from_values
+from core.tags.guests import joined
 from core.tags.id3 import block_contents, block_with_genres, new_block
 from core.tags.splice import Patch, size_of, slice_of, splice
 
@@ -72,6 +73,7 @@ class _Chunk:
     start: int  # of its head
     content: int  # where its data begin
     size: int  # of its data
+    inside: bool  # of the end that the container states
 
     @property
     def data(self) -> tuple[int, int]:
@@ -102,7 +104,7 @@ def iff_contents(file: BinaryIO, layout: Layout) -> Contents:
 
 
 def write_wav(file: BinaryIO, genres: tuple[str, ...]) -> None:
-    """Set the genre in the ID3 chunk (made at the end where there is none) and in IGNR."""
+    """Set the genre in the ID3 chunks (made at the end where there is none) and in IGNR."""
     chunks = _chunks(file, WAV)
     patches = [*_info_patches(file, chunks, genres), *_id3_patches(file, chunks, genres, WAV)]
     _apply(file, patches, _end(chunks, WAV), WAV)
@@ -147,15 +149,27 @@ def write_dsf(file: BinaryIO, genres: tuple[str, ...]) -> None:
 
 
 def _chunks(file: BinaryIO, layout: Layout) -> list[_Chunk]:
-    """Return the chunks up to the end that the container states; what lies behind is none of it."""
-    at, found = layout.start, list[_Chunk]()
-    end = min(size_of(file), _stated_end(file, layout))
+    """Return the chunks up to the end that the container states.
+
+    Where chunks go on behind it, up to the very end of the file, readers find those, too.
+    """
+    size, stated = size_of(file), _stated_end(file, layout)
+    found = _walk(file, layout.start, min(size, stated), layout, inside=True)
+    end = _end(found, layout)
+    more = _walk(file, end, size, layout, inside=False) if end in (stated, stated + 1) else []
+    named = all(chunk.name.strip().isalnum() for chunk in more)
+    return [*found, *more] if more and named and more[-1].end in (size, size + 1) else found
+
+
+def _walk(file: BinaryIO, at: int, end: int, layout: Layout, *, inside: bool) -> list[_Chunk]:
+    found = list[_Chunk]()
     while at + layout.head <= end:
         head = slice_of(file, at, at + layout.head)
         size = int.from_bytes(head[4:], layout.order)
         if size == LONG and head[:4] == b"data" and _is_long(file):
             size = int.from_bytes(slice_of(file, 28, 36), "little")
-        found.append(_Chunk(name=head[:4], start=at, content=at + layout.head, size=size))
+        content = at + layout.head
+        found.append(_Chunk(name=head[:4], start=at, content=content, size=size, inside=inside))
         at = found[-1].end
         if len(found) > MOST_CHUNKS:
             raise TagError("the file is cut into more chunks than any recorder makes")
@@ -178,30 +192,29 @@ def _stated_end(file: BinaryIO, layout: Layout) -> int:
 
 
 def _end(chunks: list[_Chunk], layout: Layout) -> int:
-    return chunks[-1].end if chunks else layout.start
+    """Return where the chunks end that the container counts as its own."""
+    return max((chunk.end for chunk in chunks if chunk.inside), default=layout.start)
 
 
 def _fault(file: BinaryIO, chunks: list[_Chunk], layout: Layout) -> str | None:
     """Say why the sizes in this file cannot be trusted; None where they add up."""
     size, end = size_of(file), _end(chunks, layout)
     # the last chunk's padding byte is often left out, in the file or in the stated size
-    unpadded = end - chunks[-1].size % 2 if chunks else end
-    if size < unpadded or _stated_end(file, layout) not in (unpadded, end):
+    odd = any(chunk.end == end and chunk.size % 2 for chunk in chunks)
+    if size < end - odd or _stated_end(file, layout) not in (end - odd, end):
         return "the chunk sizes do not add up to the file"
-    if size > end + MOST_JUNK:
+    if size > end + MOST_JUNK and all(chunk.inside for chunk in chunks):
         return "the chunk sizes do not add up to the file, which goes on behind them"
-    if sum(chunk.name in _ID3_NAMES for chunk in chunks) > 1:
-        return "the file has several ID3 chunks"
     return None
 
 
 def _with_id3(file: BinaryIO, chunks: list[_Chunk], layout: Layout, outer: Contents) -> Contents:
-    """Join what the ID3 chunk says with what the container (*outer*) says; ID3 goes first."""
-    fault = _fault(file, chunks, layout)
+    """Join what the ID3 chunks say with what the container (*outer*) says; ID3 goes first."""
     others = [(c.name.decode("latin-1"), str(c.size)) for c in chunks if not _is_tag(file, c)]
-    behind = slice_of(file, _end(chunks, layout), size_of(file))  # another program's, or junk
+    end = max((chunk.end for chunk in chunks), default=layout.start)
+    behind = slice_of(file, end, size_of(file))  # another program's, or junk
     own = [chunk for chunk in chunks if chunk.name in _ID3_NAMES]
-    found = block_contents(slice_of(file, *own[0].data)) if own else Contents(genres=())
+    found = joined([block_contents(slice_of(file, *chunk.data)) for chunk in own])
     raw = [*found.raw, *outer.raw, *named([*others, ("behind the container", behind)])]
     return Contents(
         genres=found.genres or outer.genres,
@@ -209,7 +222,7 @@ def _with_id3(file: BinaryIO, chunks: list[_Chunk], layout: Layout, outer: Conte
         fields={**outer.fields, **found.fields},
         values=tuple(sorted((*found.values, *outer.raw))),
         raw=tuple(sorted(raw)),
-        unwritable=fault or found.unwritable,
+        unwritable=_fault(file, chunks, layout) or found.unwritable,
     )
 
 
@@ -222,15 +235,21 @@ def _is_tag(file: BinaryIO, chunk: _Chunk) -> bool:
 def _id3_patches(
     file: BinaryIO, chunks: list[_Chunk], genres: tuple[str, ...], layout: Layout
 ) -> list[Patch]:
+    """Return patches of the first ID3 chunk, and of others that name a genre."""
     own = [chunk for chunk in chunks if chunk.name in _ID3_NAMES]
-    if not own:
-        end, size = _end(chunks, layout), size_of(file)
+    size, patches = size_of(file), list[Patch]()
+    if not own and genres:
+        end = _end(chunks, layout)
         missing = bytes(max(0, end - size))  # the padding byte that the last chunk lacks
-        data = missing + _chunk(layout.id3, new_block(genres), layout) if genres else b""
-        return [Patch(start=min(end, size), end=min(end, size), data=data)]
-    block = block_with_genres(slice_of(file, *own[0].data), genres)
-    data = _chunk(own[0].name, block, layout) if block else b""
-    return [Patch(start=own[0].start, end=min(own[0].end, size_of(file)), data=data)]
+        data = missing + _chunk(layout.id3, new_block(genres), layout)
+        patches.append(Patch(start=min(end, size), end=min(end, size), data=data))
+    for number, chunk in enumerate(own):
+        block = slice_of(file, *chunk.data)
+        if number == 0 or block_contents(block).genres:
+            fresh = block_with_genres(block, genres)
+            data = _chunk(chunk.name, fresh, layout) if fresh else b""
+            patches.append(Patch(start=chunk.start, end=min(chunk.end, size), data=data))
+    return patches
 
 
 def _chunk(name: bytes, data: bytes, layout: Layout) -> bytes:
@@ -240,7 +259,11 @@ def _chunk(name: bytes, data: bytes, layout: Layout) -> bytes:
 def _apply(file: BinaryIO, patches: list[Patch], end: int, layout: Layout) -> None:
     """Splice, and state the new *end* of the chunks wherever it moves."""
     at, width = _stated_size(file, layout)
-    grown = sum(len(patch.data) - (patch.end - patch.start) for patch in patches)
+    grown = sum(
+        len(patch.data) - (patch.end - patch.start)
+        for patch in patches
+        if patch.start < end or patch.start == patch.end  # not in chunks behind the stated end
+    )
     fresh = min(end, size_of(file)) + grown - layout.head
     if fresh >= 1 << 8 * width:
         raise TagError("the file would be longer than its container allows")

@@ -1,11 +1,12 @@
 """iTunes metadata in MP4 (©gen, and the numeric gnre that old iTunes wrote).
 
-A genre write replaces both by one ©gen and keeps every other atom's bytes and order. The
-`free` atom behind the list takes up the difference; where there is none the file grows,
+A genre write replaces both by one ©gen, lets a freeform GENRE atom follow where one stands,
+and keeps every other atom's bytes and order. The `free` atom behind the list takes up the
+difference; where there is none the file grows,
 and the offsets that point behind it move along (ISO/IEC 14496-12: stco, co64, tfhd, tfra).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from core.tags.splice import Patch, size_of, slice_of, splice
 
 __all__ = ["mp4_contents", "write_mp4"]
 
-GENRE, NUMBER = b"\xa9gen", b"gnre"
+GENRE, NUMBER, FREEFORM = b"\xa9gen", b"gnre", b"----"
 HEAD = 8
 PATH = (b"moov", b"udta", b"meta", b"ilst")
 _OFFSETS_IN = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mfra")
@@ -53,13 +54,14 @@ def mp4_contents(file: BinaryIO) -> Contents:
     if tags and not children:
         raise TagError("the MP4 tag is damaged: it is larger than what holds it")
     texts = {key: _texts(tags[key]) for key in tags}
-    genre = [text for name, raw in children for text in _genre_texts(name, raw)]
-    others = [(name, raw) for name, raw in children if name not in (GENRE, NUMBER)]
+    own = _texts_where(_is_own_genre, children)
+    other = _texts_where(_is_freeform_genre, children)
+    others = [child for child in children if not _names_genre(*child)]
     return Contents(
-        genres=from_values(genre),
+        genres=from_values(own) or from_values(other),
         version="MP4",
         fields=pick(texts, _ATOMS),
-        values=named((key, told(tags[key])) for key in tags if key != GENRE.decode("latin-1")),
+        values=named((key, told(tags[key])) for key in tags if not _is_genre_key(key)),
         raw=named((name.decode("latin-1"), raw) for name, raw in others),
     )
 
@@ -78,9 +80,9 @@ def write_mp4(file: BinaryIO, genres: tuple[str, ...]) -> None:
 
 def _rewrite_list(file: BinaryIO, path: list[_Atom], genres: tuple[str, ...]) -> None:
     children = _children(file, path)
-    names = [name for name, _ in children]
-    at = next((n for n, name in enumerate(names) if name in (GENRE, NUMBER)), len(names))
-    kept = [raw for name, raw in children if name not in (GENRE, NUMBER)]
+    places = [n for n, child in enumerate(children) if _is_own_genre(*child)]
+    at = places[0] if places else len(children)
+    kept = [_kept(name, raw, genres) for name, raw in children]
     if genres:
         kept.insert(at, _atom(GENRE, _values(genres)))
     ilst, content = path[-1], b"".join(kept)
@@ -94,6 +96,16 @@ def _rewrite_list(file: BinaryIO, path: list[_Atom], genres: tuple[str, ...]) ->
         return
     old = slice_of(file, ilst.data, ilst.end)
     _grow(file, path, ilst.data, old, content)
+
+
+def _kept(name: bytes, raw: bytes, genres: tuple[str, ...]) -> bytes:
+    """Return what stays of an atom of the list: nothing of ©gen and gnre, which are made anew."""
+    if _is_own_genre(name, raw):
+        return b""
+    if not _is_freeform_genre(name, raw):
+        return raw
+    head = b"".join(_atom(kind, data) for kind, data in _parts(raw) if kind != b"data")
+    return _atom(name, head + _values(genres)) if genres else b""
 
 
 def _grow(file: BinaryIO, path: list[_Atom], at: int, old: bytes, new: bytes) -> None:
@@ -233,21 +245,50 @@ def _moved_index(file: BinaryIO, atom: _Atom, behind: int, shift: int) -> Iterat
 # --- values ----------------------------------------------------------------------------
 
 
+def _is_own_genre(name: bytes, _raw: bytes) -> bool:
+    return name in (GENRE, NUMBER)
+
+
+def _is_freeform_genre(name: bytes, raw: bytes) -> bool:
+    """Whether this is a freeform atom called GENRE, which some programs write beside ©gen."""
+    return name == FREEFORM and dict(_parts(raw)).get(b"name", b"")[4:].lower() == b"genre"
+
+
+def _names_genre(name: bytes, raw: bytes) -> bool:
+    return _is_own_genre(name, raw) or _is_freeform_genre(name, raw)
+
+
+def _is_genre_key(key: str) -> bool:
+    return key == GENRE.decode("latin-1") or (key[:4] == "----" and key.lower().endswith(":genre"))
+
+
 def _values(genres: tuple[str, ...]) -> bytes:
     head = _UTF8.to_bytes(4) + bytes(4)
     return b"".join(_atom(b"data", head + genre.encode()) for genre in genres)
 
 
-def _genre_texts(name: bytes, raw: bytes) -> Iterator[str]:
-    """Yield the genres of a ©gen or gnre atom, given whole; none for any other."""
+def _parts(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and content of the atoms within an atom of the list, given whole."""
     at = HEAD
-    while name in (GENRE, NUMBER) and at + HEAD <= len(raw):
-        size, kind = int.from_bytes(raw[at : at + 4]), int.from_bytes(raw[at + 9 : at + 12])
-        if size < 2 * HEAD or at + size > len(raw):
-            raise TagError("the MP4 tag is damaged: a genre is longer than its atom")
-        if raw[at + 4 : at + 8] == b"data":
-            yield _genre_text(name, kind, raw[at + 16 : at + size])
+    while at + HEAD <= len(raw):
+        size = int.from_bytes(raw[at : at + 4])
+        if size < HEAD or at + size > len(raw):
+            raise TagError("the MP4 tag is damaged: a value is longer than its atom")
+        yield raw[at + 4 : at + 8], raw[at + HEAD : at + size]
         at += size
+
+
+def _texts_where(
+    is_genre: Callable[[bytes, bytes], bool], children: list[tuple[bytes, bytes]]
+) -> list[str]:
+    return [text for child in children if is_genre(*child) for text in _genre_texts(*child)]
+
+
+def _genre_texts(name: bytes, raw: bytes) -> Iterator[str]:
+    """Yield the genres of an atom that names some, given whole."""
+    for kind, data in _parts(raw):
+        if kind == b"data":
+            yield _genre_text(name, int.from_bytes(data[1:4]), data[HEAD:])
 
 
 def _genre_text(name: bytes, kind: int, data: bytes) -> str:

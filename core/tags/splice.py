@@ -49,7 +49,7 @@ def digest(data: bytes | str) -> str:
 
 def splice(file: BinaryIO, patches: Iterable[Patch]) -> None:
     """Apply *patches* (offsets of the file as it is now, not overlapping) to an open file."""
-    for patch in sorted(patches, key=lambda patch: patch.start, reverse=True):
+    for patch in sorted(patches, key=lambda patch: (patch.start, patch.end), reverse=True):
         shift = len(patch.data) - (patch.end - patch.start)
         if shift:
             _move_tail(file, patch.end, shift)

@@ -186,16 +186,35 @@ def test_a_missing_padding_byte_is_no_damage(tmp_path):
     assert path.read_bytes()[44 : len(odd)] == odd[44:]
 
 
-def test_two_id3_chunks_are_refused(wav):
-    """Which of them a player reads is anyone's guess."""
-    path, _ = wav
-    retag(path, genre="Old")
-    raw = path.read_bytes()
-    chunk = raw[raw.index(b"id3 ") :]
-    path.write_bytes(with_chunks(raw, chunk))
+def test_two_id3_chunks_agree(wav):
+    """Readers take the first or the last: neither may find an older genre."""
+    path, raw = wav
+    tagged = path.with_name("b.wav")
+    tagged.write_bytes(raw)
+    retag(tagged, genre="Old")
+    written = tagged.read_bytes()
+    chunk = written[written.lower().index(b"id3 ") :]
+    path.write_bytes(with_chunks(raw, chunk, b"ID3 " + chunk[4:]))
 
-    with pytest.raises(WriteRefused, match="several ID3 chunks"):
-        write(path, "Jazz")
+    write(path, "Jazz")
+
+    assert path.read_bytes().count(b"Jazz") == 2
+    assert b"Old" not in path.read_bytes()
+
+
+def test_a_list_behind_the_stated_end_agrees(wav):
+    """FFmpeg reads on behind the end that the container states."""
+    path, raw = wav
+    path.write_bytes(raw + info(IART="Who", IGNR="Old"))
+    assert read(str(path)).genres == ("Old",)
+    heard = packets(path)
+
+    write(path, "Jazz")
+
+    fresh = path.read_bytes()
+    assert fresh.endswith(info(IART="Who", IGNR="Jazz"))
+    assert struct.unpack("<I", fresh[4:8])[0] + 8 == len(fresh) - len(info(IART="Who", IGNR="Jazz"))
+    assert (genres_in(path), packets(path)) == (["Jazz"], heard)
 
 
 def test_an_id3_chunk_before_the_audio_grows_in_place(wav):
