@@ -74,16 +74,16 @@ def harm(before: Sight, after: Sight, genres: Iterable[str]) -> list[str]:
     lost = before.tags - after.tags
     if lost:
         found.append("tags: " + ", ".join(sorted({name for name, _ in lost})[:4]))
-    if list(before.versions) != list(after.versions) and before.versions:
+    if Counter(before.versions) - Counter(after.versions):
         found.append(f"version: {before.versions} {after.versions}")
     wanted = list(genres)
     stale = [f"{where} {what}" for where, what in after.genres if not _agrees(where, what, wanted)]
     if stale:
         found.append("stale: " + ", ".join(stale[:3]))
     if before.clean and not after.clean:
-        found.append("audio: no longer clean")
+        found.append("audio: no longer decodes quietly")
     if not any(what == wanted[0] or wanted[0] in what for _, what in after.genres):
-        found.append("genre not readable")
+        found.append("unreadable: the genre")
     return found
 
 
@@ -142,8 +142,12 @@ def _by_ffprobe(path: Path) -> tuple[Counter[tuple[str, str]], list[tuple[str, s
     except (subprocess.TimeoutExpired, ValueError):
         return Counter(), []
     leaves = list(_leaves(told, "ffprobe"))
-    genres = [leaf for leaf in leaves if "genre" in leaf[0]]
-    return Counter(leaf for leaf in leaves if "genre" not in leaf[0]), genres
+    genres = [leaf for leaf in leaves if _is_genre(leaf[0])]
+    return Counter(leaf for leaf in leaves if not _is_genre(leaf[0])), genres
+
+
+def _is_genre(name: str) -> bool:
+    return name.rpartition(".tags.")[2] in GENRE_NAMES
 
 
 def _leaves(value: object, name: str) -> Iterator[tuple[str, str]]:
@@ -271,8 +275,15 @@ def _id3_frames(raw: bytes) -> Iterator[tuple[str, bytes, tuple[int, str]]]:
         body = block[10 : 10 + size]
         if block[5] & 0x80 and major < 4:
             body = body.replace(b"\xff\0", b"\xff")
-        for name, data in _frames(body, major):
+        for name, data in _frames(body[_extended(block) :], major):
             yield name, data, (number, _genre_text(block) if name in ("TCON", "TCO") else "")
+
+
+def _extended(block: bytes) -> int:
+    """Bytes of an extended header."""
+    if not block[5] & 0x40 or block[3] == 2 or block[10:14].isalnum():
+        return 0
+    return _sevens(block[10:14]) if block[3] == 4 else 4 + int.from_bytes(block[10:14])
 
 
 def _genre_text(block: bytes) -> str:
@@ -286,10 +297,17 @@ def _genre_text(block: bytes) -> str:
 
 
 def _frames(body: bytes, major: int) -> Iterator[tuple[str, bytes]]:
+    plain = list(_cut(body, major, plain=True))
+    exact = list(_cut(body, major, plain=major != 4))
+    # old iTunes wrote plain sizes in 2.4, too
+    yield from plain if [name for name, _ in plain].count("rest") == 0 else exact
+
+
+def _cut(body: bytes, major: int, *, plain: bool) -> Iterator[tuple[str, bytes]]:
     letters, head, at = (3, 6, 0) if major == 2 else (4, 10, 0)
     while at + head <= len(body):
         name, raw = body[at : at + letters], body[at + letters : at + 2 * letters]
-        size = _sevens(raw) if major == 4 else int.from_bytes(raw)
+        size = int.from_bytes(raw) if plain else _sevens(raw)
         if not name.strip(b"\0"):
             return
         if not name.strip(b"\0 ").isalnum() or at + head + size > len(body):

@@ -8,7 +8,7 @@ the chunks must add up to the file exactly, or nothing is written. RIFF's own ge
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from core.errors import TagError
+from core.errors import TagError, WriteRefused
 from core.tags.contents import Contents, named, pick
 from core.tags.genres import from_values
 from core.tags.guests import joined
@@ -32,6 +32,7 @@ MOST_JUNK = 1 << 16  # bytes behind the last chunk; more may be audio that a siz
 HEAD = 8  # bytes of the name and size of an item in an INFO list
 DSF_HEAD = 28
 LONG = 0xFFFFFFFF  # a size of 32 bits that says "see the ds64 chunk" (EBU Tech 3306)
+_TAG_MARKS = (b"ID3", b"id3 ", b"IGNR", b"APETAGEX")
 _LONG_RIFF = (b"RF64", b"BW64")
 _ID3_NAMES = (b"id3 ", b"ID3 ")
 
@@ -107,13 +108,13 @@ def write_wav(file: BinaryIO, genres: tuple[str, ...]) -> None:
     """Set the genre in the ID3 chunks (made at the end where there is none) and in IGNR."""
     chunks = _chunks(file, WAV)
     patches = [*_info_patches(file, chunks, genres), *_id3_patches(file, chunks, genres, WAV)]
-    _apply(file, patches, _end(chunks, WAV), WAV)
+    _apply(file, patches, chunks, WAV)
 
 
 def write_iff(file: BinaryIO, genres: tuple[str, ...], layout: Layout) -> None:
     """Set the genre in the ID3 chunk, made at the end where there is none."""
     chunks = _chunks(file, layout)
-    _apply(file, _id3_patches(file, chunks, genres, layout), _end(chunks, layout), layout)
+    _apply(file, _id3_patches(file, chunks, genres, layout), chunks, layout)
 
 
 def dsf_contents(file: BinaryIO) -> Contents:
@@ -156,6 +157,8 @@ def _chunks(file: BinaryIO, layout: Layout) -> list[_Chunk]:
     size, stated = size_of(file), _stated_end(file, layout)
     found = _walk(file, layout.start, min(size, stated), layout, inside=True)
     end = _end(found, layout)
+    if end > stated + 1 or stated > size + 1:  # the stated size is wrong: are the chunks right?
+        found = _walk(file, layout.start, size, layout, inside=True)
     more = _walk(file, end, size, layout, inside=False) if end in (stated, stated + 1) else []
     named = all(chunk.name.strip().isalnum() for chunk in more)
     return [*found, *more] if more and named and more[-1].end in (size, size + 1) else found
@@ -196,6 +199,11 @@ def _end(chunks: list[_Chunk], layout: Layout) -> int:
     return max((chunk.end for chunk in chunks if chunk.inside), default=layout.start)
 
 
+def _last(chunks: list[_Chunk], layout: Layout) -> int:
+    """Return where the last of all chunks ends."""
+    return max((chunk.end for chunk in chunks), default=layout.start)
+
+
 def _fault(file: BinaryIO, chunks: list[_Chunk], layout: Layout) -> str | None:
     """Say why the sizes in this file cannot be trusted; None where they add up."""
     size, end = size_of(file), _end(chunks, layout)
@@ -203,6 +211,8 @@ def _fault(file: BinaryIO, chunks: list[_Chunk], layout: Layout) -> str | None:
     odd = any(chunk.end == end and chunk.size % 2 for chunk in chunks)
     if size < end - odd or _stated_end(file, layout) not in (end - odd, end):
         return "the chunk sizes do not add up to the file"
+    if any(mark in slice_of(file, _last(chunks, layout), size) for mark in _TAG_MARKS):
+        return "the chunk sizes do not add up to the file: a tag stands behind them"
     if size > end + MOST_JUNK and all(chunk.inside for chunk in chunks):
         return "the chunk sizes do not add up to the file, which goes on behind them"
     return None
@@ -210,9 +220,9 @@ def _fault(file: BinaryIO, chunks: list[_Chunk], layout: Layout) -> str | None:
 
 def _with_id3(file: BinaryIO, chunks: list[_Chunk], layout: Layout, outer: Contents) -> Contents:
     """Join what the ID3 chunks say with what the container (*outer*) says; ID3 goes first."""
+    fault = _fault(file, chunks, layout)
     others = [(c.name.decode("latin-1"), str(c.size)) for c in chunks if not _is_tag(file, c)]
-    end = max((chunk.end for chunk in chunks), default=layout.start)
-    behind = slice_of(file, end, size_of(file))  # another program's, or junk
+    behind = slice_of(file, _last(chunks, layout), size_of(file))  # another program's, or junk
     own = [chunk for chunk in chunks if chunk.name in _ID3_NAMES]
     found = joined([block_contents(slice_of(file, *chunk.data)) for chunk in own])
     raw = [*found.raw, *outer.raw, *named([*others, ("behind the container", behind)])]
@@ -222,8 +232,13 @@ def _with_id3(file: BinaryIO, chunks: list[_Chunk], layout: Layout, outer: Conte
         fields={**outer.fields, **found.fields},
         values=tuple(sorted((*found.values, *outer.raw))),
         raw=tuple(sorted(raw)),
-        unwritable=_fault(file, chunks, layout) or found.unwritable,
+        unwritable=(None if _has_room(file, chunks, own) else fault) or found.unwritable,
     )
+
+
+def _has_room(file: BinaryIO, chunks: list[_Chunk], own: list[_Chunk]) -> bool:
+    """Whether an ID3 chunk may take a genre with no size changed, so that none need be right."""
+    return bool(own) and chunks[-1].end in (size_of(file), size_of(file) + 1)
 
 
 def _is_tag(file: BinaryIO, chunk: _Chunk) -> bool:
@@ -256,8 +271,9 @@ def _chunk(name: bytes, data: bytes, layout: Layout) -> bytes:
     return name + len(data).to_bytes(layout.width, layout.order) + data + bytes(len(data) % 2)
 
 
-def _apply(file: BinaryIO, patches: list[Patch], end: int, layout: Layout) -> None:
-    """Splice, and state the new *end* of the chunks wherever it moves."""
+def _apply(file: BinaryIO, patches: list[Patch], chunks: list[_Chunk], layout: Layout) -> None:
+    """Splice, and state the new end of the chunks wherever it moves."""
+    end, fault = _end(chunks, layout), _fault(file, chunks, layout)
     at, width = _stated_size(file, layout)
     grown = sum(
         len(patch.data) - (patch.end - patch.start)
@@ -265,6 +281,8 @@ def _apply(file: BinaryIO, patches: list[Patch], end: int, layout: Layout) -> No
         if patch.start < end or patch.start == patch.end  # not in chunks behind the stated end
     )
     fresh = min(end, size_of(file)) + grown - layout.head
+    if fault and any(len(patch.data) != patch.end - patch.start for patch in patches):
+        raise WriteRefused(fault)
     if fresh >= 1 << 8 * width:
         raise TagError("the file would be longer than its container allows")
     splice(file, patches)

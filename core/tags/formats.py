@@ -57,6 +57,7 @@ class Format:
     # False: nothing here can cut it into packets; then all bytes of *audio* are compared, and
     # it is written only for a person who names the genre
     packets: bool = True
+    outside: bool = False  # all tags stand outside *audio*: its very bytes must stay the same
     tested: bool = True  # False: no encoder here could make a sample; verified on each write
 
 
@@ -341,6 +342,7 @@ FORMATS: tuple[Format, ...] = (
         contents=ape_first,
         write=write_ape_first,
         audio=audio_range,
+        outside=True,
     ),
     Format(
         name="monkeysaudio",
@@ -352,6 +354,7 @@ FORMATS: tuple[Format, ...] = (
         contents=ape_first,
         write=write_ape_first,
         audio=audio_range,
+        outside=True,
         tested=False,
     ),
     Format(
@@ -364,6 +367,7 @@ FORMATS: tuple[Format, ...] = (
         contents=ape_first,
         write=write_ape_first,
         audio=audio_range,
+        outside=True,
         tested=False,
     ),
     Format(
@@ -376,6 +380,7 @@ FORMATS: tuple[Format, ...] = (
         contents=ape_first,
         write=write_ape_first,
         audio=audio_range,
+        outside=True,
         tested=False,
     ),
     Format(
@@ -388,6 +393,7 @@ FORMATS: tuple[Format, ...] = (
         contents=id3_first,
         write=write_id3_first,
         audio=audio_range,
+        outside=True,
     ),
     Format(
         name="dsf",
@@ -421,6 +427,7 @@ FORMATS: tuple[Format, ...] = (
         contents=ape_first,
         write=write_ape_first,
         audio=audio_range,
+        outside=True,
         packets=False,
         tested=False,
     ),
@@ -435,5 +442,6 @@ FORMATS: tuple[Format, ...] = (
         contents=id3_first,
         write=write_id3_first,
         audio=audio_range,
+        outside=True,
     ),
 )

@@ -217,7 +217,12 @@ def _plus_text(genres: tuple[str, ...]) -> bytes:
 
 
 def _v1_text(raw: bytes) -> str:
-    return raw.split(b"\0")[0].decode("latin-1").strip()
+    """Latin-1 by the book; UTF-8 where it is that, as many programs wrote."""
+    text = raw.split(b"\0")[0]
+    try:
+        return text.decode().strip()
+    except UnicodeDecodeError:
+        return text.decode("latin-1").strip()
 
 
 # --- parsing ---------------------------------------------------------------------------

@@ -63,7 +63,25 @@ def mp4_contents(file: BinaryIO) -> Contents:
         fields=pick(texts, _ATOMS),
         values=named((key, told(tags[key])) for key in tags if not _is_genre_key(key)),
         raw=named((name.decode("latin-1"), raw) for name, raw in others),
+        unwritable=_second_list(file),
     )
+
+
+def _second_list(file: BinaryIO) -> str | None:
+    """Say so where another list of tags names a genre: which of them is read is anyone's guess."""
+    found = 0
+    for ilst in _lists(file, 0, size_of(file), PATH):
+        children = _atoms(file, ilst.data, ilst.end)
+        found += any(_names_genre(c.name, slice_of(file, c.start, c.end)) for c in children)
+    return "the MP4 file has several lists of tags that name a genre" if found > 1 else None
+
+
+def _lists(file: BinaryIO, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[_Atom]:
+    for atom in _atoms(file, start, end):
+        if atom.name == path[0] and len(path) == 1:
+            yield atom
+        elif atom.name == path[0]:
+            yield from _lists(file, atom.data + _extra(file, atom), atom.end, path[1:])
 
 
 def write_mp4(file: BinaryIO, genres: tuple[str, ...]) -> None:

@@ -6,18 +6,20 @@ mutagen reads it, every piece of a tag block byte for byte. Decodes nothing.
 """
 
 import io
+import struct
 from collections import Counter
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import av
+import mutagen
 import xxhash
 from av.error import FFmpegError
 
 from core.errors import VerifyFailed, WriteRefused
 from core.tags.contents import Contents
 from core.tags.formats import Format
-from core.tags.splice import slice_of, whole
+from core.tags.splice import slice_of
 
 __all__ = ["Evidence", "compare", "evidence"]
 
@@ -44,11 +46,20 @@ def evidence(file: BinaryIO, row: Format, path: str) -> Evidence:
     try:
         streams = _streams(window)
     except (FFmpegError, ValueError) as error:
-        if row.audio is not whole:  # all tags stand outside: its very bytes are proof enough
+        if row.outside and _is_known(file):  # its very bytes are proof enough
             return Evidence(contents=contents, streams=(_all_bytes(window),))
         what = "its audio packets cannot be read, so no write could be proven harmless"
         raise WriteRefused(what, path) from error
     return Evidence(contents=contents, streams=streams)
+
+
+def _is_known(file: BinaryIO) -> bool:
+    """Whether mutagen reads the headers of a file that FFmpeg cannot cut into packets."""
+    file.seek(0)
+    try:
+        return mutagen.File(file) is not None
+    except (mutagen.MutagenError, IndexError, ValueError, struct.error):
+        return False
 
 
 def compare(before: Evidence, after: Evidence, genres: tuple[str, ...], path: str) -> None:
@@ -98,6 +109,7 @@ def _streams(file: "_Window") -> tuple[tuple[str, int, str], ...]:
 def _all_bytes(file: "_Window") -> tuple[str, int, str]:
     """Stand in for packets where nothing here can cut the audio into any."""
     hash_, size = xxhash.xxh3_128(), 0
+    file.seek(0)
     while piece := file.read(_PIECE):
         hash_.update(piece)
         size += len(piece)
