@@ -6,6 +6,7 @@ the journal's one open row a file keep them apart. What is asked here is a perso
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.decision.verdict import Verdict
-from core.errors import GenrewatchError, UntaggableFile, WriteRefused
+from core.errors import AudioError, GenrewatchError, UntaggableFile, WriteRefused
 from core.library import feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
@@ -280,7 +281,8 @@ class Desk:
         """Have the segments of a track that a person names, for training."""
         kept = hearings.hearing_of(self._db, row.fingerprint or "")
         if not is_fully_heard(kept, self._config.model):
-            hearings.save_hearing(self._db, self._listen(row.path))
+            with suppress(AudioError):  # what nobody here can hear is no training, but can be named
+                hearings.save_hearing(self._db, self._listen(row.path))
 
     def _remember_verdict(self, row: FileRow, verdict: Verdict, now: datetime) -> None:
         if row.fingerprint is not None:

@@ -18,7 +18,7 @@ from core.stamp import Stamp
 from core.tags import TagReading
 
 if TYPE_CHECKING:
-    from core.analysis.decode import Recording
+    from core.analysis.decode import Recording, Scan
     from core.registry import Manifest
 
 __all__ = ["Glance", "Hearing", "Probe", "analyse", "glance", "mean_of", "probe", "score"]
@@ -81,10 +81,8 @@ def glance(path: str) -> Glance:
 
     Raises as `probe` does, but a file that breaks off after its first MiB looks whole.
     """
-    from core.analysis.decode import head
-
     before = _stat(path)
-    begins, tag = head(path), _tag(path)
+    begins, tag = _head(path), _tag(path)
     _require_unchanged(path, before)
     return Glance(head=begins, volume=before.st_dev, stamp=Stamp.of(before), tag=tag)
 
@@ -96,10 +94,8 @@ def probe(path: str, *, whole: bool = False) -> Probe:
     or changes meanwhile, TagError where its tag cannot be read. A kind of file without a place
     for a genre is told in the tag reading.
     """
-    from core.analysis.decode import scan
-
     before = _stat(path)
-    scanned = scan(path)
+    scanned = _scan(path)
     tag = _tag(path)
     digest = _whole(path) if whole else ""
     _require_unchanged(path, before)
@@ -205,6 +201,35 @@ def _whole(path: str) -> str:
             return hash_of(file)
     except OSError as error:
         raise unreadable(error, path) from error
+
+
+def _scan(path: str) -> "Scan":
+    from core.analysis.decode import Scan, scan
+
+    try:
+        return scan(path)
+    except AudioError as error:
+        known = _unheard(path, error)
+        return Scan(fingerprint=known, duration_s=0.0, head=known)
+
+
+def _head(path: str) -> str:
+    from core.analysis.decode import head
+
+    try:
+        return head(path)
+    except AudioError as error:
+        return _unheard(path, error)
+
+
+def _unheard(path: str, error: AudioError) -> str:
+    """Know a track by its bytes where no decoder here knows its kind of file; else *error*."""
+    from core.tags import formats
+
+    known = formats.bytes_between_tags(path)
+    if known is None:
+        raise error
+    return known
 
 
 def _tag(path: str) -> TagReading:

@@ -30,10 +30,20 @@ from core.tags.contents import Contents
 from core.tags.id3 import find_blocks
 from core.tags.mp4 import mp4_contents, write_mp4
 from core.tags.mpeg import ape_first, audio_range, id3_first, write_ape_first, write_id3_first
-from core.tags.splice import digest, size_of, slice_of, whole
+from core.tags.splice import digest, hash_of_range, size_of, slice_of, whole
 from core.tags.vorbis import flac_contents, ogg_contents, write_flac, write_ogg
 
-__all__ = ["FORMATS", "Format", "format_of", "opened", "read", "read_file", "translated"]
+__all__ = [
+    "FORMATS",
+    "UNTAGGABLE",
+    "Format",
+    "bytes_between_tags",
+    "format_of",
+    "opened",
+    "read",
+    "read_file",
+    "translated",
+]
 
 # what is read goes to the record and to the screen: no file may flood them
 LONGEST_GENRES, LONGEST_FIELD = 2_000, 1_000
@@ -45,6 +55,7 @@ class Format:
     """One row: a kind of file and everything that tags need to know of it."""
 
     name: str
+    title: str  # as people call it
     suffixes: tuple[str, ...]  # as people name such files; never used to recognise one
     sniff: Callable[[bytes], bool]  # the first 64 KiB after any ID3v2 tag
     field: str  # where the genre stands
@@ -104,6 +115,19 @@ def format_of(file: BinaryIO, path: str) -> Format:
         if row.sniff(head):
             return row
     raise UntaggableFile(_what_it_is(head), path)
+
+
+def bytes_between_tags(path: str) -> str | None:
+    """Return a hash of the audio's bytes where nothing here cuts its kind into packets.
+
+    None for all other kinds of files, and for what cannot be read.
+    """
+    try:
+        with opened(path) as file, translated(path):
+            row = format_of(file, path)
+            return None if row.packets else hash_of_range(file, *row.audio(file))
+    except TagError:
+        return None
 
 
 @contextmanager
@@ -217,18 +241,18 @@ def _mpeg_frame(head: bytes) -> int:
 
 
 def _what_it_is(head: bytes) -> str:
-    for marks, what in _UNTAGGABLE:
+    for marks, what in UNTAGGABLE:
         if head.startswith(marks):
             return f"{what} files have no place for a genre that is known here"
     return "the file is of no kind whose tags are known here"
 
 
-_UNTAGGABLE: tuple[tuple[tuple[bytes, ...], str], ...] = (
+UNTAGGABLE: tuple[tuple[tuple[bytes, ...], str], ...] = (
     ((b"\xff\xf1", b"\xff\xf9", b"\xff\xf0", b"\xff\xf8"), "raw AAC"),
     ((b"\x0b\x77",), "raw AC-3"),
     ((b"\x1a\x45\xdf\xa3",), "Matroska and WebM"),
     ((b"riff",), "Sony Wave64"),
-    ((b"OggS",), "Ogg of this codec"),
+    ((b"OggS",), "Ogg of another codec"),
     ((b".snd",), "AU"),
     ((b"caff",), "CAF"),
     ((b"#!AMR",), "AMR"),
@@ -242,6 +266,7 @@ _VORBIS_SEVERAL = "one GENRE entry each"
 FORMATS: tuple[Format, ...] = (
     Format(
         name="flac",
+        title="FLAC",
         suffixes=(".flac",),
         sniff=_starts(b"fLaC"),
         field="GENRE",
@@ -253,6 +278,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="oggflac",
+        title="Ogg FLAC",
         suffixes=(".oga", ".ogg"),
         sniff=_ogg(b"\x7fFLAC"),
         field="GENRE",
@@ -263,6 +289,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="opus",
+        title="Opus",
         suffixes=(".opus", ".ogg"),
         sniff=_ogg(b"OpusHead"),
         field="GENRE",
@@ -273,6 +300,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="speex",
+        title="Speex",
         suffixes=(".spx", ".ogg"),
         sniff=_ogg(b"Speex   "),
         field="GENRE",
@@ -284,6 +312,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="ogg",
+        title="Ogg Vorbis",
         suffixes=(".ogg", ".oga"),
         sniff=_ogg(b"\x01vorbis"),
         field="GENRE",
@@ -294,6 +323,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="m4a",
+        title="MP4: AAC, ALAC, audiobooks",
         suffixes=(".m4a", ".m4b", ".mp4", ".alac"),
         sniff=_is_mp4,
         field="©gen",
@@ -304,6 +334,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="wav",
+        title="WAV, also RF64 and BW64",
         suffixes=(".wav",),
         sniff=_form((b"RIFF", b"RF64", b"BW64"), b"WAVE"),
         field="TCON in the id3 chunk; INFO IGNR kept in step",
@@ -314,6 +345,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="aiff",
+        title="AIFF",
         suffixes=(".aiff", ".aif", ".aifc"),
         sniff=_form((b"FORM",), b"AIFF", b"AIFC"),
         field="TCON in the ID3 chunk",
@@ -324,6 +356,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="wma",
+        title="Windows Media",
         suffixes=(".wma", ".asf"),
         sniff=_starts(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
         field="WM/Genre",
@@ -334,6 +367,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="wavpack",
+        title="WavPack",
         suffixes=(".wv",),
         sniff=_starts(b"wvpk"),
         field="Genre",
@@ -346,6 +380,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="monkeysaudio",
+        title="Monkey's Audio",
         suffixes=(".ape",),
         sniff=_starts(b"MAC "),
         field="Genre",
@@ -359,6 +394,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="musepack",
+        title="Musepack",
         suffixes=(".mpc", ".mp+"),
         sniff=_starts(b"MPCK", b"MP+"),
         field="Genre",
@@ -372,6 +408,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="tak",
+        title="TAK",
         suffixes=(".tak",),
         sniff=_starts(b"tBaK"),
         field="Genre",
@@ -385,6 +422,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="tta",
+        title="TrueAudio",
         suffixes=(".tta",),
         sniff=_starts(b"TTA1", b"TTA2"),
         field="TCON",
@@ -397,6 +435,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="dsf",
+        title="DSF",
         suffixes=(".dsf",),
         sniff=_starts(b"DSD "),
         field="TCON at the end",
@@ -408,6 +447,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="dsdiff",
+        title="DSDIFF",
         suffixes=(".dff",),
         sniff=lambda head: head[:4] == b"FRM8" and head[12:16] == b"DSD ",
         field="TCON in the ID3 chunk",
@@ -419,6 +459,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="optimfrog",
+        title="OptimFROG",
         suffixes=(".ofr", ".ofs"),
         sniff=_starts(b"OFR "),
         field="Genre",
@@ -434,6 +475,7 @@ FORMATS: tuple[Format, ...] = (
     # last: MPEG audio has no mark of its own, only frames that follow one another
     Format(
         name="mp3",
+        title="MP3, MP2",
         suffixes=(".mp3", ".mp2"),
         sniff=_is_mpeg,
         field="TCON; APEv2 Genre and ID3v1's byte kept in step",

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import xxhash
 
-__all__ = ["Patch", "digest", "size_of", "slice_of", "splice", "whole"]
+__all__ = ["Patch", "digest", "hash_of_range", "size_of", "slice_of", "splice", "whole"]
 
 CHUNK = 1 << 20  # bytes moved at a time, so that a file of hours needs no memory
 
@@ -45,6 +45,14 @@ def digest(data: bytes | str) -> str:
     """Return a 128-bit hash as text, to compare values without holding them."""
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     return xxhash.xxh3_128_hexdigest(raw)
+
+
+def hash_of_range(file: BinaryIO, start: int, end: int) -> str:
+    """Return a 128-bit hash of the bytes from *start* up to *end*."""
+    hash_ = xxhash.xxh3_128()
+    for at in range(start, end, CHUNK):
+        hash_.update(slice_of(file, at, min(at + CHUNK, end)))
+    return str(hash_.hexdigest())
 
 
 def splice(file: BinaryIO, patches: Iterable[Patch]) -> None:

@@ -19,13 +19,12 @@ from av.error import FFmpegError
 from core.errors import VerifyFailed, WriteRefused
 from core.tags.contents import Contents
 from core.tags.formats import Format
-from core.tags.splice import slice_of
+from core.tags.splice import hash_of_range, slice_of
 
 __all__ = ["Evidence", "compare", "evidence"]
 
 # demuxers let in: those of the table's formats; none of them opens other files
 _DEMUXERS = "mp3,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,wav,aiff,asf,wv,ape,mpc,mpc8,tak,tta,dsf,iff"
-_PIECE = 1 << 20  # bytes read at a time
 _NAMED = 3  # differences told to the user; more would not help
 
 
@@ -40,14 +39,14 @@ class Evidence:
 def evidence(file: BinaryIO, row: Format, path: str) -> Evidence:
     """Take evidence of an open file. Raises WriteRefused where its packets cannot be read."""
     contents = row.contents(file)
-    window = _Window(file, *row.audio(file))
+    audio = row.audio(file)
     if not row.packets:
-        return Evidence(contents=contents, streams=(_all_bytes(window),))
+        return Evidence(contents=contents, streams=(_all_bytes(file, *audio),))
     try:
-        streams = _streams(window)
+        streams = _streams(_Window(file, *audio))
     except (FFmpegError, ValueError) as error:
         if row.outside and _is_known(file):  # its very bytes are proof enough
-            return Evidence(contents=contents, streams=(_all_bytes(window),))
+            return Evidence(contents=contents, streams=(_all_bytes(file, *audio),))
         what = "its audio packets cannot be read, so no write could be proven harmless"
         raise WriteRefused(what, path) from error
     return Evidence(contents=contents, streams=streams)
@@ -106,14 +105,9 @@ def _streams(file: "_Window") -> tuple[tuple[str, int, str], ...]:
     )
 
 
-def _all_bytes(file: "_Window") -> tuple[str, int, str]:
+def _all_bytes(file: BinaryIO, start: int, end: int) -> tuple[str, int, str]:
     """Stand in for packets where nothing here can cut the audio into any."""
-    hash_, size = xxhash.xxh3_128(), 0
-    file.seek(0)
-    while piece := file.read(_PIECE):
-        hash_.update(piece)
-        size += len(piece)
-    return "bytes", size, hash_.hexdigest()
+    return "bytes", end - start, hash_of_range(file, start, end)
 
 
 def _codec(stream: "av.stream.Stream") -> str:

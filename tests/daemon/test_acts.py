@@ -1,5 +1,6 @@
 """Acts at the desk that need no worker, on the shipped model and a real record."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.tags.journal import Writer
 from daemon.acts import Desk
 from daemon.config import Config, Model
 from daemon.processes import PROBE, Workers
-from tests.audio import make_audio
+from tests.audio import genres_in, make_audio
 from tests.factories import NOON, file_row
 
 
@@ -88,3 +89,17 @@ def test_a_copy_of_what_lies_on_a_lost_mount_is_no_move(db: Database, tmp_path: 
         desk(db, tmp_path, workers).tag(str(copy), (), NOON, dry_run=False)
 
     assert files.file_at(db, str(mount / "a.mp3")) is not None
+
+
+def test_what_nobody_here_can_hear_can_be_named(db: Database, tmp_path: Path) -> None:
+    """OptimFROG has no decoder here: only a person's word gives it a genre."""
+    path = tmp_path / "a.ofr"
+    path.write_bytes(b"OFR " + struct.pack("<IIHBBI", 15, 9, 0, 0, 1, 44_100) + bytes(999))
+
+    with Workers(nice=0) as workers:
+        by_ear = desk(db, tmp_path, workers).tag(str(path), (), NOON, dry_run=False)
+        by_word = desk(db, tmp_path, workers).tag(str(path), ("R&B/Soul",), NOON, dry_run=False)
+
+    assert by_ear.failed
+    assert by_word.written
+    assert genres_in(path) == ["R&B/Soul"]

@@ -3,14 +3,17 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import mutagen
 import pytest
 from mutagen.mp4 import MP4
 
 from core.errors import TagError, UntaggableFile
+from core.tags.__main__ import table
 from core.tags.formats import FORMATS, read
-from tests.audio import ALL_FORMATS, make_audio, retag, suffix
+from core.tags.rewrite import write_genres
+from tests.audio import ALL_FORMATS, genres_in, make_audio, retag, suffix
 from tests.tagging import fill
 
 ROW_OF = {fmt: "m4a" if fmt == "alac" else fmt for fmt in ALL_FORMATS}
@@ -234,3 +237,23 @@ def test_a_tag_cannot_flood_the_record(tmp_path):
     retag(path, genre="x" * 1_000_000)
     with pytest.raises(TagError, match="longer than 2,000 characters"):
         read(str(path))
+
+
+def test_the_readme_shows_the_table():
+    """`python -m core.tags` prints it; what the README says of formats is what the code does."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+
+    assert table() in readme
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS)
+@pytest.mark.parametrize(
+    "genre", ["R&B/Soul", "Techno (Peak Time / Driving)", "140 / Deep Dubstep / Grime"]
+)
+def test_names_with_marks_go_round_in_every_format(tmp_path, fmt, genre):
+    """Slashes, commas and brackets are part of a name, here and for mutagen."""
+    path = make_audio(tmp_path / f"a{suffix(fmt)}", fmt, seconds=1, artist="x")
+
+    write_genres(str(path), (genre,), scratch=str(tmp_path / ".scratch"))
+
+    assert (read(str(path)).genres, genres_in(path)) == ((genre,), [genre])
