@@ -7,6 +7,7 @@ Knows where each begins and ends, and nothing of what it says; never looks into 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import BinaryIO
 
 from core.errors import TagError
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 ID3V1_SIZE = 128
+MOST_TAGS = 16  # a file of nothing but tags is no music
 PLUS_SIZE = 227  # "TAG+", before an ID3v1 whose fields were too short
 APE_MARK, APE_FRAME = b"APETAGEX", 32  # bytes of a header, and of a footer
 APE_HAS_HEADER = 1 << 31
@@ -54,7 +56,7 @@ class Tail:
 
 def tails(file: BinaryIO) -> list[Tail]:
     """Return the tags behind the audio, the last in the file first."""
-    return list(_peeled(file, size_of(file)))
+    return list(islice(_peeled(file, size_of(file)), MOST_TAGS))
 
 
 def find_tail(file: BinaryIO, kind: Kind) -> Tail | None:
