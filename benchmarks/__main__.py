@@ -16,7 +16,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 HELPERS = {"__init__", "__main__", "deaf", "house", "timing", "tools"}
-HELPERS |= {"judging", "mutants", "oddities", "outcomes"}
+HELPERS |= {"judging", "mutants", "oddities", "outcomes", "points", "saving"}
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,13 @@ class House:
             self._db = open_library(self.state / "library.db")
         return self._db
 
-    def cli(self, *arguments: str) -> str:
-        """Run a command to its end and return what it prints; raises CalledProcessError."""
+    def cli(self, *arguments: str, prefix: Sequence[str] = ()) -> str:
+        """Run a command to its end and return what it prints; raises CalledProcessError.
+
+        *prefix* is a program that is to run it, `strace`.
+        """
         done = subprocess.run(
-            [*self.command, *arguments],
+            [*prefix, *self.command, *arguments],
             check=True,
             stdout=subprocess.PIPE,
             text=True,
@@ -81,13 +84,16 @@ class House:
         return done.stdout
 
     @contextmanager
-    def daemon(self, module: str = "daemon", *before: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def daemon(
+        self, module: str = "daemon", *before: str, prefix: Sequence[str] = ()
+    ) -> Iterator["subprocess.Popen[bytes]"]:
         """Run the daemon while the block runs, from when it has listed its folder.
 
-        *module* may be one that runs it under other conditions, told by what stands *before*.
+        *module* may be one that runs it under other conditions, told by what stands *before*;
+        *prefix* is a program that is to run it all, `strace`.
         """
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *before, *self.command[3:], "run"],
+            [*prefix, sys.executable, "-m", module, *before, *self.command[3:], "run"],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,

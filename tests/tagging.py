@@ -25,39 +25,42 @@ def picture(size: int = 300_000) -> bytes:
     return b"\xff\xd8\xff\xe0" + seed
 
 
-def fill(path: Name, v2_version: int = 4) -> None:
-    """Give a file a large picture, custom fields, comments, several artists; no genre."""
+def fill(path: Name, v2_version: int = 4, cover: int = 300_000) -> None:
+    """Give a file a large picture, custom fields, comments, several artists; no genre.
+
+    *cover* is the picture's size in bytes; Ogg and ASF get a smaller one unless it is huge.
+    """
     file = mutagen.File(path)
     if file.tags is None:
         file.add_tags()
     if isinstance(file.tags, ID3):
-        _fill_id3(file.tags)
+        _fill_id3(file.tags, picture(cover))
         if v2_version == 3:
             file.tags.update_to_v23()
         file.save(v2_version=v2_version)
         return
     if isinstance(file, MP4):
-        file["covr"] = [MP4Cover(picture())]
+        file["covr"] = [MP4Cover(picture(cover))]
         file["\xa9ART"] = ["One", "Two/Three"]
         file["\xa9cmt"] = "a comment; with marks / in it"
         file["----:com.apple.iTunes:MOOD"] = [MP4FreeForm(b"calm"), MP4FreeForm("süß".encode())]
         file["trkn"] = [(3, 12)]
         file["tmpo"] = [128]
     elif isinstance(file, ASF):
-        file["WM/Picture"] = [ASFByteArrayAttribute(picture(40_000))]
+        file["WM/Picture"] = [ASFByteArrayAttribute(picture(_small(cover, 40_000)))]
         file["Author"] = ["One", "Two/Three"]
         file["WM/Mood"] = ["calm"]
     elif isinstance(file, APEv2File):
         file["Artist"] = ["One", "Two/Three"]
         file["Comment"] = "a comment; with marks / in it"
-        file["Cover Art (Front)"] = mutagen.apev2.APEBinaryValue(b"cover.jpg\0" + picture())
+        file["Cover Art (Front)"] = mutagen.apev2.APEBinaryValue(b"cover.jpg\0" + picture(cover))
     else:
-        _fill_vorbis(file)
+        _fill_vorbis(file, cover)
     file.save()
 
 
-def _fill_id3(tags: ID3) -> None:
-    tags.add(APIC(encoding=0, mime="image/jpeg", type=3, desc="front", data=picture()))
+def _fill_id3(tags: ID3, cover: bytes) -> None:
+    tags.add(APIC(encoding=0, mime="image/jpeg", type=3, desc="front", data=cover))
     tags.add(APIC(encoding=3, mime="image/jpeg", type=4, desc="bäck", data=picture(1000)))
     tags.add(TPE1(encoding=3, text=["One", "Two/Three"]))
     tags.add(TXXX(encoding=3, desc="MOOD", text=["calm", "süß"]))
@@ -72,18 +75,22 @@ def _fill_id3(tags: ID3) -> None:
     tags.add(TDRC(encoding=0, text=["1999-05-17"]))
 
 
-def _fill_vorbis(file: mutagen.FileType) -> None:
+def _fill_vorbis(file: mutagen.FileType, size: int) -> None:
     file["artist"] = ["One", "Two/Three"]
     file["comment"] = ["a comment; with marks / in it", "another"]
     file["mood"] = "süß"
     if isinstance(file, FLAC):
         cover = Picture()
-        cover.type, cover.mime, cover.data = 3, "image/jpeg", picture()
+        cover.type, cover.mime, cover.data = 3, "image/jpeg", picture(size)
         file.add_picture(cover)
     else:
         import base64
 
-        file["metadata_block_picture"] = [base64.b64encode(picture(60_000)).decode()]
+        file["metadata_block_picture"] = [base64.b64encode(picture(_small(size, 60_000))).decode()]
+
+
+def _small(size: int, most: int) -> int:
+    return size if size > 1_000_000 else min(size, most)
 
 
 def others(path: Name) -> list[tuple[str, str]]:

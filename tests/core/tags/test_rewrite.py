@@ -113,6 +113,18 @@ def test_a_file_without_any_tag_gets_one(tmp_path):
         assert genres_in(path) == []
 
 
+@pytest.mark.parametrize("fmt", ["mp3", "ogg", "tta"])
+def test_a_very_large_picture_hinders_no_write(tmp_path, fmt):
+    """Five megabytes of cover before the audio are more than some demuxers look through."""
+    path = make_audio(tmp_path / f"a{suffix(fmt)}", fmt, seconds=1)
+    fill(path, cover=5_000_000)
+    told = others(path)
+
+    write(path, "Jazz")
+
+    assert (genres_in(path), others(path)) == (["Jazz"], told)
+
+
 def test_a_genre_that_stands_is_not_written_again(path):
     """Nothing to do is no write: not even the inode changes."""
     write(path, "Jazz")
