@@ -25,7 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.points import NOTHING, STOPS, Points, Unable
+from benchmarks.points import NOTHING, STOP, Points, Unable
 from benchmarks.saving import Judge, Room, Sample, make_sample, quick_disk
 from benchmarks.timing import machine
 from daemon.processes import one_thread_each
@@ -82,8 +82,8 @@ class Editor:
         self._thread = threading.Thread(target=self._live)
         self.began = False
 
-    def step(self) -> None:
-        """Take a step: open, wait, or write."""
+    def step(self) -> bool:
+        """Take a step: open, wait, or write; say whether another is to come."""
         if not self.began:
             self.began = True
             self._thread.start()
@@ -92,6 +92,7 @@ class Editor:
             self._go.set()
             self._thread.join(BLOCKED_S)
         self._left -= 1
+        return self._left >= 0
 
     def end(self) -> None:
         """Write now if that has not been done."""
@@ -134,8 +135,8 @@ class Mover:
             return Editor(here, lambda file: _overwrite(file, self.edited[written]), later)
         return Editor(here, lambda file: None, 0)
 
-    def act(self, action: str) -> None:
-        """Do what needs no handle."""
+    def act(self, action: str) -> bool:
+        """Do what needs no handle; say that no other step is to come."""
         here, moved = self.places["here"], self.places["moved"]
         match action:
             case "moved away":
@@ -156,6 +157,7 @@ class Mover:
                 here.unlink()
             case "folders swapped":
                 self._swap_folders()
+        return False
 
     def _put_theirs(self, here: Path) -> None:
         new = self.room.root / "new"
@@ -197,7 +199,7 @@ class Bench:
         step = self._steps(editor)
         try:
             if at:
-                self.points.run(self._work, STOPS, at, meanwhile=step)
+                self.points.run(self._work, STOP, at, meanwhile=step)
             else:
                 self.points.run(self._work, NOTHING, beside=lambda: self._by_chance(step))
         except OSError as error:
@@ -209,23 +211,24 @@ class Bench:
     def _work(self) -> None:
         (self.room.undo if self.task.undo else self.room.save)()
 
-    def _steps(self, editor: Editor) -> Callable[[], None]:
+    def _steps(self, editor: Editor) -> Callable[[], bool]:
         """Return what the other program does each time that it may act; most act once."""
         if self.task.action in ("written over in place", "edited through a handle"):
             return editor.step
         if self.task.action == "retagged in place":
-            return _once(lambda: self._in_thread(editor))
-        return _once(lambda: self.mover.act(self.task.action))
+            return lambda: self._in_thread(editor)
+        return lambda: self.mover.act(self.task.action)
 
-    def _in_thread(self, editor: Editor) -> None:
+    def _in_thread(self, editor: Editor) -> bool:
         retagger = threading.Thread(
             target=retag, args=(self.room.path,), kwargs={"title": "Theirs"}
         )
         retagger.start()
         retagger.join(BLOCKED_S)
         editor.end = retagger.join  # type: ignore[method-assign]
+        return False
 
-    def _by_chance(self, step: Callable[[], None]) -> None:
+    def _by_chance(self, step: Callable[[], bool]) -> None:
         time.sleep(self.rng.uniform(0, self.seconds))
         step()
 
@@ -266,11 +269,6 @@ class Bench:
 
 def _below(root: Path) -> set[Path]:
     return {p for p in root.rglob("*") if p.is_file() and p.parent.name != "state"}
-
-
-def _once(act: Callable[[], None]) -> Callable[[], None]:
-    left = [act]
-    return lambda: left.pop()() if left else None
 
 
 def try_out(task: Task) -> Tally:

@@ -170,6 +170,8 @@ static long strike(const struct call *call, long *a, int first)
         points_raw(SYS_write, tell_fd, (long)&byte, 1, 0, 0, 0);
         while (points_raw(SYS_read, hear_fd, (long)&byte, 1, 0, 0, 0) == -EINTR)
             ;
+        if (byte == '.')  /* held once, it may go on to its end */
+            act = LOOK;
         return let_through(call, a);
     }
     return let_through(call, a);

@@ -14,12 +14,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FAULTS", "NOTHING", "STOP", "STOPS", "Fault", "Outcome", "Points", "Unable"]
+__all__ = ["FAULTS", "NOTHING", "STOP", "Fault", "Outcome", "Points", "Unable"]
 
 LOOK, FAIL, SHORT, KILL, WAIT = range(5)
 MOST_CALLS = 16_384  # as in points.c
@@ -53,8 +54,7 @@ FAULTS = (
     Fault(name="SIGKILL", act=KILL),
 )
 NOTHING = Fault(name="nothing", act=LOOK)
-STOP = Fault(name="stop", act=WAIT)
-STOPS = Fault(name="stops", act=WAIT, for_good=True)
+STOP = Fault(name="stop", act=WAIT, for_good=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,16 +91,15 @@ class Points:
         work: Callable[[], Any],
         fault: Fault = NOTHING,
         at: int = 0,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], bool] = lambda: False,
         beside: Callable[[], None] = lambda: None,
     ) -> Outcome:
         """Do *work* in a child that meets *fault* at its *at*-th call.
 
-        Whenever a STOP holds the child, *meanwhile* is done here before it goes on; *beside*
-        is done here while it runs.
+        Where STOP holds the child, *meanwhile* is done here before it goes on, and again at
+        each of its later calls as long as it returns true; *beside* is done while it runs.
         """
-        if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
-            raise RuntimeError("a process with threads cannot be forked safely")
+        _check_alone()
         self._shared[:HEADER] = bytes(HEADER)
         answer, tell, hear = os.pipe(), os.pipe(), os.pipe()
         child = os.fork()
@@ -111,8 +110,7 @@ class Points:
         try:
             beside()
             while os.read(tell[0], 1):  # until the child is gone
-                meanwhile()
-                os.write(hear[1], b"!")
+                os.write(hear[1], b"!" if meanwhile() else b".")
             with open(answer[0], "rb", closefd=False) as file:
                 said = file.read()
         finally:
@@ -159,6 +157,18 @@ class Points:
             calls=tuple(numbers),
             struck=struck,
         )
+
+
+def _check_alone() -> None:
+    """Raise RuntimeError in a process with threads: no fork of it is safe.
+
+    A thread that was joined may need a moment until the system knows it no more.
+    """
+    for _ in range(100):
+        if len(os.listdir("/proc/self/task")) == 1:  # noqa: PTH208
+            return
+        time.sleep(0.01)
+    raise RuntimeError("a process with threads cannot be forked safely")
 
 
 def _done(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:

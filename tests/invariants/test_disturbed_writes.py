@@ -90,7 +90,7 @@ killed = points.run(work, Fault(name="", act=KILL), 2)
 assert killed.killed and file.read_bytes() == b"1234", killed
 
 seen = []
-held = points.run(work, STOP, 2, meanwhile=lambda: seen.append(file.read_bytes()))
+held = points.run(work, STOP, 2, meanwhile=lambda: bool(seen.append(file.read_bytes())))
 assert held.value == 8 and seen == [b"1234"] and file.read_bytes() == b"12345678", held
 assert points.run(work, Fault(name="", act=KILL), 4).struck == 0
 """
