@@ -164,6 +164,8 @@ class Room:
         db = open_library(self.library)
         with closing(db.conn):
             journal.recover(db, lambda _: False, genres_and_stamp, datetime.now(UTC))
+            left = self.root.rglob(f"{journal.SCRATCH_MARK}*")
+            journal.sweep(db, [str(path) for path in left])  # as a rescan does
             for leftover in self.root.rglob(f"{journal.SCRATCH_MARK}*"):  # as a rescan does
                 journal.sweep(db, str(leftover))
             if writes.open_writes(db):

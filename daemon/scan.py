@@ -86,7 +86,6 @@ class Scan:
         """Yield whatever differs from the record in this watched folder."""
         self._skipped[folder] = Skipped()
         yield from self._folder(folder, self._skipped[folder])
-        journal.sweep(self._db, self._skipped[folder].scratch)
         self._tell_skipped()
 
     def at(self, path: str) -> Iterator[Found | Gone]:
@@ -138,6 +137,7 @@ class Scan:
 
         for directory in walk(folder, self._rules, skipped, known_in):
             missing.discard(directory.path)
+            self._sweep(skipped)
             yield from self._compare(directory)
         for lost in missing:
             yield from self._missing(lost)
@@ -158,6 +158,11 @@ class Scan:
                 files.add_existing(self._db, part, self._now())
         with writing(self._db):
             files.finish_baseline(self._db, folder, self._now())
+
+    def _sweep(self, skipped: Skipped) -> None:
+        """Clear working copies away before the files beside: one may get its old genre back."""
+        journal.sweep(self._db, skipped.scratch)
+        skipped.scratch.clear()
 
     def _compare(self, directory: Directory) -> Iterator[Found | Gone]:
         known, stats = directory.known, directory.stats
@@ -180,7 +185,9 @@ class Scan:
     def _inside(self, entry: Entry) -> Iterator[Found | Gone]:
         if self._rules.wants_folder(entry.path):
             known_in = functools.partial(files.files_in_dir, self._db)
-            for directory in walk(entry.path, self._rules, known_in=known_in):
+            skipped = Skipped()
+            for directory in walk(entry.path, self._rules, skipped, known_in):
+                self._sweep(skipped)
                 yield from self._compare(directory)
         if self._rules.wants_file(entry.path):  # a folder that is called like a file
             yield from self._one(entry)

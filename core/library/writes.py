@@ -16,7 +16,6 @@ __all__ = [
     "fail_write",
     "finished_writes",
     "forget_undo",
-    "is_scratch_known",
     "kept_writes",
     "last_writes",
     "let_go",
@@ -34,6 +33,7 @@ __all__ = [
     "was_undone",
     "write_named",
     "write_of",
+    "write_with_scratch",
     "writes_at",
     "writes_before",
     "writes_since",
@@ -230,15 +230,11 @@ def kept_writes(db: Database) -> list[WriteRow]:
     return _rows(db, "where kept = 1 and state != 'open' order by id", [])
 
 
-def is_scratch_known(db: Database, name: str) -> bool:
-    """Say whether a write that is over used this scratch name, in whichever folder."""
+def write_with_scratch(db: Database, name: str) -> WriteRow | None:
+    """Return the write that used this scratch name, in whichever folder."""
     ending = path_bytes("/" + name)
-    row = db.execute(
-        "select 1 from tag_writes where state != 'open' and kept = 0 "
-        "and substr(scratch, -?) = ? limit 1",
-        [len(ending), ending],
-    ).fetchone()
-    return row is not None
+    clause = "where substr(scratch, -?) = ? order by id desc limit 1"
+    return _first(_rows(db, clause, [len(ending), ending]))
 
 
 def open_writes(db: Database) -> list[WriteRow]:

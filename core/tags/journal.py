@@ -7,7 +7,6 @@ resident; knows the library and names on disk, never a tag format.
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,6 +22,7 @@ from core.tags import Prepared, WriteResult, remains
 from core.tags.remains import Lying
 
 __all__ = [
+    "SCRATCH_MARK",
     "Job",
     "Writer",
     "abandon",
@@ -206,7 +206,8 @@ def commit(
     had the original open, wrote to it meanwhile: then that stands again.
     """
     row = _row(db, job.write)
-    if result.original is not None and remains.stamp_at(row.scratch) != result.original:
+    kept = remains.stamp_at(row.scratch)  # None: its folder was moved, and it with it
+    if result.original is not None and kept is not None and kept != result.original:
         _take_back(db, row, now)
         raise WriteDelayed(WRITTEN_ELSEWHERE, row.path)
     _close(db, row, result.old, result.after, now, lambda _, file: extra(file), witness)
@@ -269,15 +270,35 @@ def recover(
 
 
 def sweep(db: Database, paths: Iterable[str]) -> list[str]:
-    """Remove the working copies among *paths* that a write of ours left which is over.
+    """Clear away what lies at *paths* as working copies of ours, and return what is gone.
 
-    What no write knows may be another machine's, or of another state: it stays.
+    It may lie elsewhere than it was made: its folder was moved during the write. What no
+    write knows may be another machine's, or of another state: it stays.
     """
-    ours = [path for path in paths if writes.is_scratch_known(db, path.rpartition("/")[2])]
-    for path in ours:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108  odd bytes survive
-    return ours
+    return [path for path in paths if _is_swept(db, path)]
+
+
+def _is_swept(db: Database, leftover: str) -> bool:
+    """Let the file beside be what the record says: the new one where that is done, or the old."""
+    folder, _, name = leftover.rpartition("/")
+    row = writes.write_with_scratch(db, name)
+    if row is None or row.state == "open":  # an open one is for recover
+        return False
+    here = replace(row, path=f"{folder}/{row.path.rpartition('/')[2]}", scratch=leftover)
+    failed = row.state == "failed"
+    match remains.lying(here):
+        case Lying.UNTOUCHED:
+            gone = remains.remove(here)
+        case Lying.IN_PLACE if not failed:
+            gone = remains.remove(here)
+        case Lying.IN_PLACE | Lying.EDITED | Lying.STRANGER if failed:
+            gone = remains.put_back(here)
+        case _:
+            return False
+    if gone:
+        with writing(db):
+            writes.let_go(db, row.id)
+    return gone
 
 
 def resolve(

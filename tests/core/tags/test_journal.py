@@ -529,18 +529,69 @@ def test_a_copy_that_could_not_be_removed_is_removed_later(
     assert writes.kept_writes(db) == []
 
 
-def test_only_leftovers_that_a_write_of_ours_knows_are_swept(db: Database, music: Path) -> None:
-    """Another machine may be at work in the same folder; a folder may have been renamed."""
-    job, _ = written(db, music)
-    ours = music.with_name(Path(job.scratch).name)
-    theirs = music.with_name(".genrewatch-9-20260501120000000000-1.tmp")
-    renamed = music.parent.with_name("renamed") / ours.name
-    renamed.parent.mkdir()
-    under_way = Path(begin(db, known(db, music)).scratch)
-    found = [ours, theirs, renamed, under_way]
-    for path in found:
-        path.write_bytes(b"left over")
+# a folder that is moved during a write ---------------------------------------------------
 
-    journal.sweep(db, map(str, found))
 
-    assert [path.exists() for path in found] == [False, True, False, True]
+def moved_away(music: Path) -> Path:
+    """Rename the folder; return the file's new name."""
+    folder = music.parent.rename(music.parent.with_name("renamed"))
+    return folder / music.name
+
+
+def sweep(db: Database, folder: Path) -> list[bool]:
+    """Sweep a folder; say of each working copy in it whether it went."""
+    found = [str(folder / name) for name in sorted(hidden(folder))]
+    gone = journal.sweep(db, found)
+    return [path in gone for path in found]
+
+
+def test_a_copy_that_moved_with_its_folder_is_cleared_away(db: Database, music: Path) -> None:
+    """The write failed where the file was; its copy lies where the folder is now."""
+    job = begin(db, known(db, music))
+    prepare(db, job)
+    there = moved_away(music)
+    assert sweep(db, there.parent) == [False]  # somebody may still be at it
+    journal.abandon(db, job, "it is gone", NOON)
+
+    assert sweep(db, there.parent) == [True]
+    assert (there.read_bytes(), hidden(there.parent)) == (OLD, [])
+
+
+def test_an_exchange_that_moved_with_its_folder_before_the_commit_counts(
+    db: Database, music: Path
+) -> None:
+    """It was done: the record says so, and the original goes where it is found."""
+    job = begin(db, known(db, music))
+    result = swap(job, prepare(db, job))
+    there = moved_away(music)
+    journal.commit(db, job, result, NOON)
+
+    assert row_of(db, job).state == "done"
+    assert sweep(db, there.parent) == [True]
+    assert (there.read_bytes(), hidden(there.parent)) == (NEW, [])
+
+
+def test_an_exchange_that_nobody_recorded_is_taken_back_where_it_is_found(
+    db: Database, music: Path
+) -> None:
+    """Killed, and the folder moved before the next start: the file is again what is known."""
+    job = begin(db, known(db, music))
+    swap(job, prepare(db, job))
+    there = moved_away(music)
+    recover(db)
+    assert row_of(db, job).state == "failed"
+
+    assert sweep(db, there.parent) == [True]
+    assert (there.read_bytes(), hidden(there.parent)) == (OLD, [])
+
+
+def test_what_nobody_knows_is_left_where_it_lies(db: Database, music: Path) -> None:
+    """A name like ours without a row, and an original whose new file is nowhere, stay."""
+    (music.parent / ".genrewatch-9-9.tmp").write_bytes(b"?")
+    assert sweep(db, music.parent) == [False]
+    job = begin(db, known(db, music))
+    journal.commit(db, job, swap(job, prepare(db, job)), NOON)
+    Path(job.scratch).write_bytes(b"put there by somebody")
+
+    assert sweep(db, music.parent) == [False, False]
+    assert len(hidden(music.parent)) == 2
