@@ -155,6 +155,8 @@ def _flac_blocks(file: BinaryIO) -> tuple[list[_Block], int]:
 def _flac_faults(file: BinaryIO, blocks: list[_Block], end: int) -> list[str]:
     """Say why lengths in this file cannot be trusted; such files were damaged by other tools."""
     faults = []
+    if len(find_blocks(file)) > 1:
+        faults.append("several ID3 tags stand before the FLAC audio, and hide it from readers")
     sync = slice_of(file, end, end + 2)
     if sync and (sync[0] != 0xFF or sync[1] & 0xFC != 0xF8):  # noqa: PLR2004
         faults.append("the FLAC metadata is damaged: no audio follows it")

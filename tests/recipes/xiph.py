@@ -109,6 +109,11 @@ _IN_FLAC = (
         refused="",
     ),
     recipe("flac-id3-before.flac", lambda room: tag(3, SONG + OLD) + _flac(room, genre="Old")),
+    recipe(
+        "flac-two-id3-before.flac",
+        lambda room: tag(3, SONG + OLD) + tag(4, OLD) + _flac(room, genre="Old"),
+        refused="several ID3 tags",
+    ),
     recipe("flac-id3v1-behind.flac", lambda room: _flac(room, genre="Old") + v1()),
     recipe("flac-apev2-behind.flac", lambda room: _flac(room, genre="Old") + ape(*WORDS)),
     recipe("flac-no-padding.flac", lambda room: _flac(room, genre="Old")),
