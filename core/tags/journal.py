@@ -23,6 +23,7 @@ from core.tags.remains import Lying
 
 __all__ = [
     "SCRATCH_MARK",
+    "Back",
     "Job",
     "Writer",
     "abandon",

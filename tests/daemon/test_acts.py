@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from core.library import feedback_log, files, hearings
+from core.library import feedback_log, files, hearings, writes
 from core.library.hearings import HearingRow
 from core.library.schema import open_library
 from core.registry import Registry, base_dir
@@ -103,3 +103,24 @@ def test_what_nobody_here_can_hear_can_be_named(db: Database, tmp_path: Path) ->
     assert by_ear.failed
     assert by_word.written
     assert genres_in(path) == ["R&B/Soul"]
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac", "m4a", "ogg", "wav"])
+def test_several_writes_go_back_bit_for_bit(db: Database, tmp_path: Path, kind: str) -> None:
+    """By real workers: named twice, taken back at once, and nothing lies beside the file."""
+    (tmp_path / "music").mkdir()
+    path = make_audio(tmp_path / "music" / f"a.{kind}", seconds=2, title="A title")
+    before = path.read_bytes()
+    with Workers(nice=0) as workers:
+        here = desk(db, tmp_path, workers)
+        for genre in ("Zydeco", "Cajun"):
+            done = here.tag(str(path), (genre,), NOON, dry_run=False)
+            assert done.written, done
+        first = writes.standing_writes_at(db, str(path))[-1]
+
+        undone = here.undo(str(path), NOON, dry_run=False, back_to=first.id)
+
+    assert (undone.old, undone.new, undone.failed) == (("Cajun",), (), False)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert writes.undo_bytes(db) == 0
