@@ -4,6 +4,7 @@ The rules of the house in their simplest words, with no clock, no disk and no SQ
 happens to a file is told here too, one thing at a time.
 """
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class Seen:
     other: str  # every tag but the genre
     mtime: int
     inode: int
+    born: int  # when the file was made, 0 where nobody knows
+    whole: str  # hash of all its bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Wrote:
     old: Genres
     new: Genres
     old_origin: str
+    whole: str  # hash of the file before
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +58,9 @@ class Entry:
     hands_off: bool = False
     gone: int = 0  # the how-manieth it was to vanish, 0 where it is there
     mtime: int = 0
+    ctime: int = 0
     inode: int = 0
+    whole: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,12 +92,13 @@ class Book:
         """Return what we wrote to the file that is at *path*."""
         return self._past.setdefault(path, {}).setdefault(self.entries[path].track, Past())
 
-    def look(self, path: Path, mtime: int, inode: int) -> None:
+    def look(self, path: Path, stat: os.stat_result, whole: str) -> None:
         """Take note of what only the disk knows."""
         entry, past = self.entries[path], self.past(path)
-        entry.mtime, entry.inode = mtime, inode
+        entry.mtime, entry.ctime, entry.inode = stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+        entry.whole = whole
         if past.has_acted:
-            past.acted, past.has_acted = mtime, False
+            past.acted, past.has_acted = entry.mtime, False
 
     def vanished(self, path: Path) -> None:
         """A file is no more where it was."""
@@ -167,7 +174,7 @@ class Book:
 
     def _new(self, path: Path, seen: Seen, *, judged: bool) -> None:
         left_alone = self._is_left_alone(seen.track)
-        entry = Entry(track=seen.track, genres=seen.genres, other=seen.other)
+        entry = Entry(track=seen.track, genres=seen.genres, other=seen.other, whole=seen.whole)
         self.entries[path] = entry
         if seen.genres in self._ours.get(seen.track, ()):
             entry.origin, entry.state = "ours", "tagged"
@@ -190,14 +197,17 @@ class Book:
         old = entry.genres
         older = seen.mtime < max(entry.mtime, past.acted)
         retitled = entry.other != seen.other
+        entry.whole = seen.whole
         entry.genres, entry.other, entry.gone = seen.genres, seen.other, 0
         if old == seen.genres:
             return
         if older and seen.genres in self._ours.get(entry.track, ()):
             entry.origin = "ours"  # a backup of what we wrote; nobody said that
             return
-        put_back = entry.origin == "ours" and past.writes and past.writes[-1].old == seen.genres
-        if put_back and (older or was_away or retitled):
+        ours = past.writes[-1] if past.writes and entry.origin == "ours" else None
+        put_back = ours is not None and ours.old == seen.genres
+        afresh = put_back and seen.born > entry.ctime and seen.whole == ours.whole
+        if put_back and (older or was_away or retitled or afresh):
             self.words.append(Word(track=entry.track, kind="reversion", old=old, new=seen.genres))
             entry.origin = "arrived" if seen.genres else "none"
             entry.hands_off, entry.state = True, "left"
@@ -220,7 +230,8 @@ class Book:
 
     def _write(self, path: Path, genres: Genres, origin: str) -> None:
         entry, past = self.entries[path], self.past(path)
-        past.writes.append(Wrote(old=entry.genres, new=genres, old_origin=entry.origin))
+        wrote = Wrote(old=entry.genres, new=genres, old_origin=entry.origin, whole=entry.whole)
+        past.writes.append(wrote)
         past.has_acted = True
         entry.genres, entry.origin = genres, origin
         self._undone[entry.track] = False

@@ -6,6 +6,7 @@ what must come of it. `python -m benchmarks machine` is the long run.
 """
 
 import atexit
+import hashlib
 import os
 import shutil
 import time
@@ -58,6 +59,11 @@ def tracks() -> dict[str, str]:
 def packets_of(track: str) -> list[tuple[str, int, str]]:
     """Return the audio packets of the track."""
     return packets(source(track))
+
+
+def digest(path: Path) -> str:
+    """Return a hash of all of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def heard(fingerprint: str) -> str | None:
@@ -346,13 +352,15 @@ class Machine(RuleBasedStateMachine):
         os.utime(path, ns=(now, now))
 
     def seen(self, path: Path) -> Seen:
-        stat = path.stat()
+        stat, found = path.stat(), probe(str(path))
         return Seen(
-            track=tracks()[probe(str(path)).fingerprint],
+            track=tracks()[found.fingerprint],
             genres=tuple(genres_in(path)),
             other=repr(others(path)),
             mtime=stat.st_mtime_ns,
             inode=stat.st_ino,
+            born=found.born_ns,
+            whole=digest(path),
         )
 
     def see(self, path: Path) -> None:
@@ -370,8 +378,7 @@ class Machine(RuleBasedStateMachine):
             self.dies_at = None
             self.house.reborn()
         for path in self.book.here():
-            stat = path.stat()
-            self.book.look(path, stat.st_mtime_ns, stat.st_ino)
+            self.book.look(path, path.stat(), digest(path))
 
     def kill(self, at: int, act: Callable[[], object]) -> None:
         """Kill a command in the middle of *act*, and start the daemon."""
