@@ -69,6 +69,7 @@ class Format:
     # it is written only for a person who names the genre
     packets: bool = True
     outside: bool = False  # all tags stand outside *audio*: its very bytes must stay the same
+    tag_behind: bool = False  # a new tag stands behind the last packet, which must be whole then
     tested: bool = True  # False: no encoder here could make a sample; verified on each write
 
 
@@ -376,6 +377,7 @@ FORMATS: tuple[Format, ...] = (
         contents=ape_first,
         write=write_ape_first,
         audio=audio_range,
+        tag_behind=True,
         outside=True,
     ),
     Format(
@@ -403,6 +405,7 @@ FORMATS: tuple[Format, ...] = (
         contents=ape_first,
         write=write_ape_first,
         audio=audio_range,
+        tag_behind=True,
         outside=True,
         tested=False,
     ),

@@ -28,7 +28,7 @@ from core.tags.places import (
     stamp_of,
 )
 from core.tags.swap import NotHere, exchange, let_go, put_back
-from core.tags.verify import compare, evidence
+from core.tags.verify import check_end, compare, evidence
 
 __all__ = ["prepare", "prepare_back", "take_place", "write_genres"]
 
@@ -239,6 +239,7 @@ def _change(original: _Original, copy: BinaryIO, genres: tuple[str, ...]) -> Non
         copy.flush()
         after = evidence(copy, format_of(copy, path), path)
     compare(before, after, genres, path)
+    check_end(before, original.file, copy, row, path)
 
 
 def _restored(original: _Original, copy: BinaryIO, record: bytes, hash_before: str) -> bool:

@@ -19,9 +19,9 @@ from av.error import FFmpegError
 from core.errors import VerifyFailed, WriteRefused
 from core.tags.contents import Contents
 from core.tags.formats import Format
-from core.tags.splice import hash_of_range, slice_of
+from core.tags.splice import hash_of_range, size_of, slice_of
 
-__all__ = ["Evidence", "compare", "evidence"]
+__all__ = ["Evidence", "check_end", "compare", "evidence"]
 
 # demuxers let in: those of the table's formats; none of them opens other files
 _DEMUXERS = "mp3,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,wav,aiff,asf,wv,ape,mpc,mpc8,tak,tta,dsf,iff"
@@ -72,6 +72,24 @@ def compare(before: Evidence, after: Evidence, genres: tuple[str, ...], path: st
     if lost:
         names = ", ".join(lost[:_NAMED]) + (" …" if len(lost) > _NAMED else "")
         raise VerifyFailed(f"other tags would have changed ({names})", path)
+
+
+def check_end(before: Evidence, file: BinaryIO, copy: BinaryIO, row: Format, path: str) -> None:
+    """Raise WriteRefused where the end of *file* is torn, so that a tag behind it would sound.
+
+    A packet that is cut short states bytes that are not there; those of a tag would be read
+    in their place. Only asked where the tag is the first thing to stand behind the audio.
+    """
+    if not row.tag_behind or row.audio(file)[1] != size_of(file):
+        return
+    start, _ = row.audio(copy)
+    try:
+        heard = _streams(_Window(copy, start, size_of(copy)))
+    except (FFmpegError, ValueError):
+        return  # no packet was read before either, or `evidence` would tell another story
+    if heard != before.streams or not any(count for _, count, _ in heard):
+        what = "its end is torn, and a tag behind it would be read as sound"
+        raise WriteRefused(what, path, "get a whole copy of it")
 
 
 def _differences(before: Contents, after: Contents) -> list[str]:

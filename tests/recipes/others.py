@@ -34,6 +34,11 @@ OTHERS = (
     recipe("wavpack-id3v1-behind.wv", lambda room: audio(room, "wavpack") + v1()),
     recipe("wavpack-apev2-and-id3v1.wv", lambda room: audio(room, "wavpack") + ape(*WORDS) + v1()),
     recipe("wavpack-apev2-of-no-items.wv", lambda room: audio(room, "wavpack") + ape()),
+    recipe(
+        "wavpack-torn-in-a-block.wv",
+        lambda room: audio(room, "wavpack")[:-200],
+        refused="end is torn",
+    ),
     recipe("trueaudio-id3v1-behind.tta", lambda room: audio(room, "tta") + v1()),
     recipe(
         "trueaudio-apev2-behind.tta",
