@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.points import FAULTS, SHORT, Fault, Outcome, Points, Unable
+from benchmarks.points import FAULTS, SHORT, Fault, Hung, Outcome, Points, Unable
 from benchmarks.saving import Judge, Room, Sample, make_sample, quick_disk
 from benchmarks.timing import machine
 from daemon.processes import one_thread_each
@@ -124,7 +124,11 @@ def strike(task: Task) -> Tally:
         _note(tally, "undisturbed", _ended(room, judge, task.what, whole))
         for at in _points(task, whole):
             room.lay(written=undoing)
-            outcome = points.run(work, task.fault, at)
+            try:
+                outcome = points.run(work, task.fault, at)
+            except Hung as error:
+                _note(tally, f"call {at}", str(error))
+                continue
             if not outcome.struck:
                 break
             _note(tally, f"call {at}", _ended(room, judge, task.what, outcome))

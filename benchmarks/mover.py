@@ -25,7 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.points import NOTHING, STOP, Points, Unable
+from benchmarks.points import NOTHING, STOP, Hung, Points, Unable
 from benchmarks.saving import Judge, Room, Sample, make_sample, quick_disk
 from benchmarks.timing import machine
 from daemon.processes import one_thread_each
@@ -202,6 +202,8 @@ class Bench:
                 self.points.run(self._work, STOP, at, meanwhile=step)
             else:
                 self.points.run(self._work, NOTHING, beside=lambda: self._by_chance(step))
+        except Hung as error:
+            return str(error)
         except OSError as error:
             return f"the other program met {type(error).__name__}"
         finally:

@@ -20,13 +20,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FAULTS", "NOTHING", "STOP", "Fault", "Outcome", "Points", "Unable"]
+__all__ = ["FAULTS", "NOTHING", "STOP", "Fault", "Hung", "Outcome", "Points", "Unable"]
 
 LOOK, FAIL, SHORT, KILL, WAIT = range(5)
 MOST_CALLS = 16_384  # as in points.c
+LONGEST_S = 10  # of processor time; a write takes some milliseconds, so the child hangs
 HEADER = 8  # bytes before the numbers of the calls: two counters
 # numbers of the calls that carry bytes to the disk, on x86-64
 WRITES = {1: "write", 18: "pwrite64", 40: "sendfile", 326: "copy_file_range"}
+
+
+class Hung(Exception):
+    """The child went on and on, and was ended."""
 
 
 class Unable(Exception):
@@ -125,6 +130,7 @@ class Points:
         code = 1
         try:
             answer, tell, hear = ends
+            signal.setitimer(signal.ITIMER_PROF, LONGEST_S)  # of its own processor time
             failed = self._armed(fault, at, tell, hear)
             said = (None, OSError(failed, "no filter can be set")) if failed else _done(work)
             with open(answer, "wb") as file:  # noqa: PTH123
@@ -142,6 +148,8 @@ class Points:
     def _outcome(self, said: bytes, status: int) -> Outcome:
         if not os.WIFSIGNALED(status) and not said:
             raise RuntimeError(f"the child ended with {os.waitstatus_to_exitcode(status)}")
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
+            raise Hung("the write never ends")
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGKILL:
             raise RuntimeError(f"the child died of signal {os.WTERMSIG(status)}")
         value, error = pickle.loads(said) if said else (None, None)  # noqa: S301  our own child

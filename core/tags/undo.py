@@ -141,6 +141,8 @@ def _encoded(old: BinaryIO, new: BinaryIO) -> bytes:
             at += same
         else:
             gap, found = matcher.resume(at, shift)
+            if not gap:
+                raise Damaged("the file became shorter while its undo record was made")
             instead = slice_of(new, at + shift, at + shift + gap) if at + shift >= 0 else b""
             writer.gap(slice_of(old, at, at + gap), instead, at + shift)
             at, shift = at + gap, found

@@ -64,7 +64,8 @@ def rows(figures):
 STRIKER = """
 import errno, os, sys
 from pathlib import Path
-from benchmarks.points import FAIL, KILL, SHORT, STOP, Fault, Points
+from benchmarks import points as striker
+from benchmarks.points import FAIL, KILL, SHORT, STOP, Fault, Hung, Points
 
 root = Path(sys.argv[1])
 points, file = Points(root), root / "a"
@@ -93,11 +94,23 @@ seen = []
 held = points.run(work, STOP, 2, meanwhile=lambda: bool(seen.append(file.read_bytes())))
 assert held.value == 8 and seen == [b"1234"] and file.read_bytes() == b"12345678", held
 assert points.run(work, Fault(name="", act=KILL), 4).struck == 0
+
+def spin():
+    while True:
+        pass
+
+striker.LONGEST_S = 0.1
+try:
+    points.run(spin)
+except Hung:
+    pass
+else:
+    raise AssertionError("an endless child was not told")
 """
 
 
 def test_the_striker_strikes_the_very_call(tmp_path):
-    """Counted, failed, cut short, killed, held: each at the call that is meant, below Python."""
+    """Counted, failed, cut short, killed, held, ended where it spins: each at the call meant."""
     command = [sys.executable, "-c", STRIKER, str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
 

@@ -125,6 +125,25 @@ def test_hostile_pages_are_only_bytes():
         recorded(old, old.replace(b"1234", b"4567"))
 
 
+@pytest.mark.parametrize("left", [0, 1000, 4000])
+def test_a_file_that_becomes_shorter_meanwhile_is_told(left):
+    """Another program writes a shorter file over it meanwhile: it is not searched without end."""
+    whole = random.Random(3).randbytes(5000)
+
+    class Shrinking(io.BytesIO):
+        reads = 0
+
+        def read(self, size=-1):
+            self.reads += 1
+            if self.reads == 3:  # twice it was hashed and compared
+                self.truncate(left)
+            assert self.reads < 100, "it is read without end"
+            return super().read(size)
+
+    with pytest.raises(undo.Damaged):
+        undo.record(Shrinking(whole), io.BytesIO(whole[:4500] + b"x" * 700))
+
+
 def test_files_with_nothing_in_common_are_refused():
     """The record would be a second file."""
     size = undo.LARGEST + 1
