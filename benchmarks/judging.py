@@ -299,8 +299,8 @@ def _genre_text(block: bytes) -> str:
 def _frames(body: bytes, major: int) -> Iterator[tuple[str, bytes]]:
     plain = list(_cut(body, major, plain=True))
     exact = list(_cut(body, major, plain=major != 4))
-    # old iTunes wrote plain sizes in 2.4, too
-    yield from plain if [name for name, _ in plain].count("rest") == 0 else exact
+    # old iTunes wrote plain sizes in 2.4, too; where both fit, as before padding, the rule holds
+    yield from plain if "rest" in [name for name, _ in exact] else exact
 
 
 def _cut(body: bytes, major: int, *, plain: bool) -> Iterator[tuple[str, bytes]]:
