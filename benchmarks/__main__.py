@@ -30,7 +30,11 @@ def commit() -> str:
     try:
         short = _git("rev-parse", "--short", "HEAD").strip()
         changed = _git(
-            "status", "--porcelain", "--untracked-files=no", "--", ":(top,exclude)benchmarks/results"
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+            "--",
+            ":(top,exclude)benchmarks/results",
         )
     except (OSError, subprocess.CalledProcessError):
         return ""
