@@ -173,10 +173,14 @@ class House:
             assert died is None, f"the daemon died with {died}:\n{self.words()}"
 
     def workers(self) -> list[int]:
-        """Return the process ids of the daemon's children that analyse."""
+        """Return the process ids of the daemon's children that analyse.
+
+        A child has its parent's command line until it starts its own program, and a dead one
+        has none: neither is a worker.
+        """
         assert self.process is not None
         found = _children(self.process.pid)
-        return [pid for pid in found if b"resource_tracker" not in _command_line(pid)]
+        return [pid for pid in found if b"spawn_main" in _command_line(pid)]
 
     def words(self) -> str:
         """Return what the daemon has printed so far."""
