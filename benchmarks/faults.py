@@ -41,7 +41,6 @@ class Task:
     fault: Fault
     step: int
     start: int
-    reads: bool
     room: str | None
 
 
@@ -62,7 +61,6 @@ def main(argv: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks faults")
     parser.add_argument("--formats", nargs="+", choices=ALL_FORMATS, default=list(ALL_FORMATS))
     parser.add_argument("--step", type=int, default=1, help="strike every STEP-th call only")
-    parser.add_argument("--reads", action="store_true", help="strike calls that only read, too")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--room", default=quick_disk(), help="where the files lie (in memory)")
     wishes = parser.parse_args(argv)
@@ -73,7 +71,7 @@ def main(argv: list[str]) -> dict[str, Any]:
         print(f"faults: not measured: {error}", file=sys.stderr)
         return {"unable": str(error), "passed": False}
     tallies = _strike_all(list(_tasks(wishes)), wishes.processes)
-    figures = _figures(tallies) | {"step": wishes.step, "reads": wishes.reads}
+    figures = _figures(tallies) | {"step": wishes.step}
     _show(figures)
     return figures | {"machine": machine()}
 
@@ -90,7 +88,6 @@ def _tasks(wishes: argparse.Namespace) -> Iterator[Task]:
                     fault=fault,
                     step=wishes.step,
                     start=1 + (number + shift) % wishes.step,  # others are struck elsewhere
-                    reads=wishes.reads,
                     room=wishes.room,
                 )
 
@@ -113,7 +110,7 @@ def strike(task: Task) -> Tally:
     """Strike one way of writing by one fault, at each call in turn."""
     with tempfile.TemporaryDirectory(dir=task.room, prefix="faults-") as folder:
         room = Room(Path(folder), task.sample)
-        points = Points(room.root, reads=task.reads)
+        points = Points(room.root)
         undoing = task.what == "undo"
         room.lay(written=undoing)
         judge = Judge(room.path, exact=task.sample.data if undoing else None)

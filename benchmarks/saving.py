@@ -8,7 +8,6 @@ PyAV say what became of the file. Nothing here strikes.
 import hashlib
 import importlib
 import os
-import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -240,11 +239,6 @@ def genres_and_stamp(path: str) -> tuple[tuple[str, ...], Stamp] | None:
         return read(path).genres, _stamp(Path(path))
     except (GenrewatchError, OSError):
         return None
-
-
-def was_foreseen(error: BaseException | None) -> bool:
-    """Say whether a save ended, or failed in a way that the program tells in a sentence."""
-    return error is None or isinstance(error, GenrewatchError | sqlite3.Error)
 
 
 def _stamp(path: Path) -> Stamp:

@@ -11,14 +11,12 @@ from sqlite_utils import Database
 
 from core.errors import FolderHeld
 from core.library import runs
-from daemon.holds import Holds
+from daemon.holds import Holds, Place, place_of
 
 __all__ = ["Folders", "unmounted"]
 
 # below these lie mount points, also while nothing is mounted there
 MOUNTS = ("/Volumes", "/media", "/mnt", "/run/media")
-
-Place = tuple[int, int]  # device and inode
 
 
 class Watching(Protocol):
@@ -71,7 +69,7 @@ class Folders:
         return back
 
     def _is_back(self, folder: str, paused: bool, *, patient: bool) -> bool:
-        place = None if unmounted(folder) else _place(folder)
+        place = None if unmounted(folder) else place_of(folder)
         if place != self._places.get(folder):
             self._places[folder] = place
             self._armed.discard(folder)
@@ -117,10 +115,10 @@ def unmounted(folder: str) -> bool:
     A folder with something in it on the system's own disk was made there on purpose.
     """
     parent = next((path for path in MOUNTS if folder.startswith(path + "/")), None)
-    if parent is None or _place(parent) is None:
+    if parent is None or place_of(parent) is None:
         return False
     below = folder
-    while _place(below) is None:
+    while place_of(below) is None:
         below = os.path.dirname(below)  # noqa: PTH120  odd bytes survive
     if _device(below) != _device(parent) or _is_volume(parent):
         return False
@@ -132,14 +130,6 @@ def _how(folder: str) -> str:
     if not unmounted(folder):
         return ""
     return ": mount its volume, or put something into it if it shall be on this disk"
-
-
-def _place(path: str) -> Place | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116  odd bytes survive
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _is_volume(parent: str) -> bool:

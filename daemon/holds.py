@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.errors import FolderHeld, WriteRefused
 
-__all__ = ["Holds", "check_free"]
+__all__ = ["Holds", "Place", "check_free", "place_of"]
 
 TRIES, TRY_AGAIN_S = 5, 0.1
 
@@ -35,11 +35,11 @@ class Holds:
         """
         self.release(folder)
         held: list[int] = []
-        ours = {place for path in own if (place := _place(path)) is not None}
+        ours = {place for path in own if (place := place_of(path)) is not None}
         try:
             note = _lock(folder, fcntl.LOCK_EX, held, patient=patient)
             for above in _above(os.path.realpath(folder)):
-                if _place(above) not in ours:
+                if place_of(above) not in ours:
                     _lock(above, fcntl.LOCK_SH, held, patient=patient)
         except FolderHeld:
             _close(held)
@@ -65,9 +65,9 @@ def check_free(path: str, own: Collection[str]) -> None:
 
     *own* are the folders that the daemon of our own record watches now.
     """
-    ours = {place for folder in own if (place := _place(folder)) is not None}
+    ours = {place for folder in own if (place := place_of(folder)) is not None}
     for folder in _above(os.path.realpath(path)):
-        place = _place(folder)
+        place = place_of(folder)
         if place in ours:
             return
         if place is not None and _is_held(folder):
@@ -100,7 +100,7 @@ def _lock(folder: str, how: int, held: list[int], *, patient: bool) -> str | Non
         else:
             return None
     alone = how == fcntl.LOCK_EX
-    who = f"another genrewatch{_named(_holder(_place(folder)))}"
+    who = f"another genrewatch{_named(_holder(place_of(folder)))}"
     what = f"{who} watches it or a folder in it" if alone else f"{who} watches the whole of it"
     raise FolderHeld(what, folder, "stop that one, or watch another folder")
 
@@ -117,7 +117,8 @@ def _is_held(folder: str) -> bool:
     return False
 
 
-def _place(path: str) -> Place | None:
+def place_of(path: str) -> Place | None:
+    """Return which directory lies at *path*, by whatever name; None where none can be seen."""
     try:
         found = os.stat(path)  # noqa: PTH116  odd bytes survive
     except OSError:

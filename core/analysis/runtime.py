@@ -39,11 +39,6 @@ class Ensemble:
         self._inputs, files = _members(folder)
         self._members = [self._member(file) for file in files]
 
-    @property
-    def needs_embedding(self) -> bool:
-        """Whether a member judges the backbone's embedding."""
-        return EMBEDDING in self._inputs
-
     def score(
         self, features: NDArray[np.float32], embedding: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:

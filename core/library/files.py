@@ -30,7 +30,6 @@ __all__ = [
     "files_with_head",
     "finish_baseline",
     "folder",
-    "forget_file",
     "known_dirs",
     "latest_verdict_paths",
     "mark_gone",
@@ -261,11 +260,6 @@ def mark_gone(db: Database, paths: Iterable[str], now: datetime) -> None:
             "update files set gone_at = ? where path = ? and gone_at is null",
             [moment, path_bytes(path)],
         )
-
-
-def forget_file(db: Database, path: str) -> None:
-    """Drop the file's row; feedback and writes stay."""
-    db.execute("delete from files where path = ?", [path_bytes(path)])
 
 
 def remember_track(db: Database, fingerprint: str, duration_s: float, now: datetime) -> None:

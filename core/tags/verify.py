@@ -25,6 +25,7 @@ __all__ = ["Evidence", "check_end", "compare", "evidence"]
 
 # demuxers let in: those of the table's formats; none of them opens other files
 _DEMUXERS = "mp3,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,wav,aiff,asf,wv,ape,mpc,mpc8,tak,tta,dsf,iff"
+_BYTES = "bytes"  # in place of a codec, where the bytes themselves are compared
 _NAMED = 3  # differences told to the user; more would not help
 
 
@@ -82,14 +83,17 @@ def check_end(before: Evidence, file: BinaryIO, copy: BinaryIO, row: Format, pat
     """
     if not row.tag_behind or row.audio(file)[1] != size_of(file):
         return
+    if any(codec == _BYTES for codec, _, _ in before.streams):
+        return  # nothing cut it into packets, so none can have grown
     start, _ = row.audio(copy)
+    remedy = "get a whole copy of it"
     try:
         heard = _streams(_Window(copy, start, size_of(copy)))
-    except (FFmpegError, ValueError):
-        return  # no packet was read before either, or `evidence` would tell another story
+    except (FFmpegError, ValueError) as error:
+        raise WriteRefused("with a tag behind it, it could not be played", path, remedy) from error
     if heard != before.streams or not any(count for _, count, _ in heard):
         what = "its end is torn, and a tag behind it would be read as sound"
-        raise WriteRefused(what, path, "get a whole copy of it")
+        raise WriteRefused(what, path, remedy)
 
 
 def _differences(before: Contents, after: Contents) -> list[str]:
@@ -125,7 +129,7 @@ def _streams(file: "_Window") -> tuple[tuple[str, int, str], ...]:
 
 def _all_bytes(file: BinaryIO, start: int, end: int) -> tuple[str, int, str]:
     """Stand in for packets where nothing here can cut the audio into any."""
-    return "bytes", end - start, hash_of_range(file, start, end)
+    return _BYTES, end - start, hash_of_range(file, start, end)
 
 
 def _codec(stream: "av.stream.Stream") -> str:
