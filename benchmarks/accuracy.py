@@ -33,8 +33,9 @@ from core.learning.dataset import (
 from core.learning.export import Paper, write_model
 from core.learning.fitting import Recipe, no_check
 from core.learning.gate import require_unseen
-from core.learning.networks import Knots, fit_knots, squashed, use_cores
-from core.learning.train import backbone_named, feature_groups, train
+from core.learning.networks import Knots, fit_knots, scaled, squashed, use_cores
+from core.learning.prior import TagLayer
+from core.learning.train import backbone_named, feature_groups, tags_in, train
 
 __all__ = ["main", "random_folds", "refuse_known", "regression_words"]
 
@@ -64,20 +65,22 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
     recipe = Recipe()
     folder, _ = backbone_named(wishes.backbone)
     excerpts = hear_excerpts(wishes.data, _silent, seed=recipe.seed, factor=5, backbone=folder)
-    figures = _figures(excerpts, recipe, leaky=wishes.leaky)
+    figures = _figures(excerpts, recipe, tags_in(folder), leaky=wishes.leaky)
     for name, figure in figures.items():
         print(f"{name}: {figure}")
     return figures
 
 
-def _figures(excerpts: Excerpts, recipe: Recipe, *, leaky: bool) -> dict[str, Any]:
+def _figures(
+    excerpts: Excerpts, recipe: Recipe, tags: TagLayer | None, *, leaky: bool
+) -> dict[str, Any]:
     rich = embeddings(excerpts.tracks) is not None
     plain_excerpts = replace(excerpts, tracks=without_embeddings(excerpts.tracks))
     tracks, short = plain_excerpts.tracks, excerpts.short
     genres = genres_of(tracks)
     truth = np.array([genres.index(t.genre) for t in tracks])[short]
     groups = group_numbers(tracks)[short]
-    studio = Frugal(genres, feature_groups(), recipe)
+    studio = Frugal(genres, feature_groups(), recipe, tags)
     judged = judge(plain_excerpts, excerpts.folds, studio)
     plain = regression_words(tracks, excerpts.folds, recipe)[short]
     mixed = random_folds(excerpts.clips, 5, seed=recipe.seed)
@@ -112,7 +115,11 @@ def _with_backbone(
 ) -> dict[str, Any]:
     """The same by models that judge the embedding too, and what that gains on each artist."""
     judged = judge(excerpts, excerpts.folds, studio)
-    alone = head_words(excerpts.tracks, excerpts.folds, studio)[excerpts.short]
+    plainly = fitting.Studio(studio.genres, feature_groups(), studio.recipe)
+    alone, drawn = (
+        head_words(excerpts.tracks, excerpts.folds, by)[excerpts.short] for by in (plainly, studio)
+    )
+    cold = cold_words(excerpts.tracks, excerpts.folds, studio)[excerpts.short]
     right = [said.argmax(axis=1) == truth for said in (plain.words, judged.words)]
     gain = evaluate.paired_gain(right[0], right[1], groups)
     genres = genres_of(excerpts.tracks)
@@ -120,6 +127,8 @@ def _with_backbone(
         "ensemble": _report(judged.words, truth, groups),
         "written": _precision(judged, truth),
         "regression on the embedding": _report(alone, truth, groups),
+        "the same, drawn towards the tags": _report(drawn, truth, groups),
+        "by the tags alone, no label": _report(cold, truth, groups),
         "gain over the 135 alone, with its 5 % and 95 % points": [round(g, 4) for g in gain],
         "floor": RICH_FLOOR,
         "picture": str(_draw(judged.words, truth, genres, "accuracy_confusion_backbone")),
@@ -129,8 +138,14 @@ def _with_backbone(
 class Frugal(fitting.Studio):
     """Trains each transformer once: what it learns is the same with and without embeddings."""
 
-    def __init__(self, genres: Sequence[str], groups: tuple[int, ...], recipe: Recipe) -> None:
-        super().__init__(genres, groups, recipe)
+    def __init__(
+        self,
+        genres: Sequence[str],
+        groups: tuple[int, ...],
+        recipe: Recipe,
+        tags: TagLayer | None = None,
+    ) -> None:
+        super().__init__(genres, groups, recipe, tags)
         self._trained: dict[tuple[object, ...], fitting.Weights] = {}
 
     def transformer(
@@ -210,6 +225,24 @@ def head_words(
         if raw is not None and head is not None:
             held = folds == fold
             words[held] = segment_probabilities(head.scores(raw[held])[None], np.ones(1))
+    return words
+
+
+def cold_words(
+    tracks: Sequence[Track], folds: NDArray[np.int64], studio: Frugal
+) -> NDArray[np.float64]:
+    """Judge all *tracks* by the tags alone; how tags spread is learned out of *folds*."""
+    words = np.zeros((len(tracks), len(studio.genres)))
+    raw = embeddings(tracks)
+    if raw is None or studio.tags is None:
+        return words
+    for fold in np.unique(folds):
+        held = folds == fold
+        centre, width = raw[~held].mean(axis=0), np.maximum(raw[~held].std(axis=0), 1e-6)
+        scores = scaled(raw[held], centre, width) @ studio.tags.weights(
+            studio.genres, raw[~held], width
+        )
+        words[held] = segment_probabilities(scores[None], np.ones(1))
     return words
 
 

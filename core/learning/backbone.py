@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GenrewatchError, ModelError
+from core.learning.prior import TAGS_FILE
 from core.learning.train import speak
 from core.registry import BACKBONE_FORMAT, backbone_dir, backbone_file
 
@@ -37,6 +38,7 @@ __all__ = [
     "read_weights",
     "reference",
     "source",
+    "tags_layer",
 ]
 
 PACKAGE, VERSION, CHECKPOINT = "musicnn", "0.1.0", "MSD_musicnn"
@@ -46,6 +48,7 @@ WEIGHT_FILES = {
 }
 REFERENCE = Path(__file__).with_name("backbone_reference.npz")
 NETWORK = "backbone.tflite"
+LAST = "dense_1"  # the layer that makes tags of the embedding
 
 TAGS_TOLERANCE = 2e-3  # of a probability; float16 weights cost 1.8e-3 at worst
 EMBEDDING_LIKENESS = 0.9999  # cosine
@@ -68,6 +71,7 @@ def make(target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         (partial / NETWORK).write_bytes(export(build(weights)))
+        np.savez(partial / TAGS_FILE, **tags_layer(weights))
         (partial / "LICENSE.md").write_text(licence, "utf-8")
         _write_manifest(partial, licence)
         agree(partial)
@@ -87,7 +91,8 @@ def is_current(target: Path) -> bool:
         document = json.loads((target / "manifest.json").read_text("utf-8"))
     except ModelError:
         return False
-    return bool(document.get("source", {}).get("files") == WEIGHT_FILES)
+    same = document.get("source", {}).get("files") == WEIGHT_FILES
+    return bool(same and TAGS_FILE in document["files"])
 
 
 # --- the weights ----------------------------------------------------------------------------
@@ -161,6 +166,11 @@ def build(weights: Weights) -> "keras.Model":
     embedding = layer.norm(layer.dense(layer.norm(_pooled(both)), "relu"))
     tags = layer.dense(embedding, "sigmoid")
     return keras.Model(patch, {"embedding": embedding, "tags": tags}, name=CHECKPOINT)
+
+
+def tags_layer(weights: Weights) -> dict[str, Floats]:
+    """Return the last layer as `core/learning/prior.py` reads it: kernel [200, 50], bias [50]."""
+    return {part: weights[f"{LAST}/{part}"] for part in ("kernel", "bias")}
 
 
 def _pooled(frames: Any) -> Any:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from core.errors import GenrewatchError, TrainingError
 from core.learning.dataset import Sample, Track
 from core.learning.hearing import Augmentation, Progress, hear_all
-from core.learning.train import backbone_named, speak, spoken, train
+from core.learning.train import backbone_named, speak, spoken, tags_in, train
 
 __all__ = ["Excerpts", "Piece", "hear_excerpts", "main", "pieces"]
 
@@ -149,6 +149,7 @@ def build(
         folds=excerpts.folds,
         judged=excerpts.short,
         protocol=PROTOCOL,
+        tags=tags_in(folder),
     )
     shutil.rmtree(out / version, ignore_errors=True)
     paper = Paper(
@@ -170,11 +171,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m core.learning.base")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--version", help='default: "base-1", with a backbone "base-2"')
+    parser.add_argument("--version", help='default: "base-1", with a backbone "base-3"')
     parser.add_argument("--backbone", default="none", help='its folder, or "none"')
     parser.add_argument("--created", default="2026-11-24T00:00:00+00:00", help="ISO 8601 UTC")
     wishes = parser.parse_args(argv)
-    version = wishes.version or ("base-1" if wishes.backbone == "none" else "base-2")
+    version = wishes.version or ("base-1" if wishes.backbone == "none" else "base-3")
     try:
         folder = build(
             wishes.data,

@@ -21,6 +21,7 @@ from scipy.special import log_softmax
 from core.errors import TrainingError
 from core.learning import networks
 from core.learning.dataset import Track, apart, embeddings, split_groups
+from core.learning.prior import TagLayer
 
 __all__ = ["Ensemble", "Recipe", "Studio", "curves", "no_check", "regress"]
 
@@ -54,6 +55,7 @@ class Recipe:
     mixup: float = 0.3  # Beta(a, a) of the mixing share (Zhang et al. 2018)
     linear_c: float = 0.02  # inverse strength of the plain member's L2 penalty
     head_c: float = 0.01  # that of the head on the embedding; .005 to .02 are equal within 1 point
+    prior: float = 1.0  # logits that one standard deviation of a genre's tags is taken for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,9 +137,16 @@ def _blank(shape: networks.Shape) -> keras.Model:
 class Studio:
     """Where ensembles are trained: one compiled transformer, started afresh for each fit."""
 
-    def __init__(self, genres: Sequence[str], groups: tuple[int, ...], recipe: Recipe) -> None:
+    def __init__(
+        self,
+        genres: Sequence[str],
+        groups: tuple[int, ...],
+        recipe: Recipe,
+        tags: TagLayer | None = None,
+    ) -> None:
         self.genres = tuple(genres)
         self.recipe = recipe
+        self.tags = tags
         self.shape = networks.Shape(groups=groups, genres=len(genres))
         self._model = networks.transformer(self.shape, seed=recipe.seed)
         self._model.compile(
@@ -216,22 +225,31 @@ class Studio:
     def head(self, tracks: Sequence[Track]) -> networks.Head | None:
         """Fit the head on the embedding, None unless each of *tracks* has one.
 
-        One row a track, since its word is of the whole track.
+        One row a track, since its word is of the whole track. Where the backbone's last
+        layer is known, it is drawn towards what the tags say of each genre, else to zero.
         """
         raw = embeddings(tracks)
         if raw is None:
             return None
         centre, width = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
         rows = self._as_rows(tracks, networks.scaled(raw, centre, width), np.arange(len(raw)))
-        weights, bias = self._regressed(rows, self.recipe.head_c)
+        towards = self._prior(raw, width)
+        weights, bias = self._regressed(rows, self.recipe.head_c, towards)
         return networks.Head(centre=centre, width=width, weights=weights, bias=bias)
 
+    def _prior(
+        self, raw: NDArray[np.float32], width: NDArray[np.float32]
+    ) -> NDArray[np.float64] | None:
+        if self.tags is None:
+            return None
+        return self.recipe.prior * self.tags.weights(self.genres, raw, width)
+
     def _regressed(
-        self, rows: Rows, c: float | None = None
+        self, rows: Rows, c: float | None = None, towards: NDArray[np.float64] | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         weight = rows.row_weight * _class_weight(rows)[rows.genre[rows.track]]
         strength = 1 / ((c or self.recipe.linear_c) * len(rows.genre))
-        return regress(rows.features, _one_hot(rows), weight, strength)
+        return regress(rows.features, _one_hot(rows), weight, strength, towards)
 
     def _rows(
         self, tracks: Sequence[Track], knots: networks.Knots, *, copies: bool = False
@@ -320,27 +338,32 @@ def regress(
     labels: NDArray[np.float32],
     weight: NDArray[np.float64],
     strength: float,
+    towards: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit softmax regression of *labels* [R, G] on *features* [R, F]: weights [F, G], bias [G].
 
-    Minimises the mean log loss, rows counting *weight* [R], plus strength / 2 * sum of
-    squared weights. One optimum, so no chance is involved.
+    Minimises the mean log loss, rows counting *weight* [R], plus strength / 2 * the squared
+    distance of the weights from *towards* [F, G], by default zero. One optimum, so no chance
+    is involved.
     """
     rows = np.hstack([features, np.ones((len(features), 1), np.float32)]).astype(np.float64)
     share = (weight / weight.sum())[:, None]
     size = (rows.shape[1], labels.shape[1])
     punished = np.ones(size)
     punished[-1] = 0.0  # the bias is free
+    drawn = np.zeros(size)
+    if towards is not None:
+        drawn[:-1] = towards
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         point = flat.reshape(size)
         logs = log_softmax(rows @ point, axis=1)
-        slope = rows.T @ (share * (np.exp(logs) - labels)) + strength * punished * point
+        away = punished * (point - drawn)
+        slope = rows.T @ (share * (np.exp(logs) - labels)) + strength * away
         value = -float(np.sum(share * labels * logs))
-        return value + strength / 2 * float(np.sum(punished * point**2)), slope.ravel()
+        return value + strength / 2 * float(np.sum(away**2)), slope.ravel()
 
-    start = np.zeros(size).ravel()
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
+    best = minimize(loss, drawn.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
     fitted = best.reshape(size)
     return fitted[:-1], fitted[-1]
 

@@ -35,7 +35,8 @@ from core.learning.fitting import Check, Recipe
 from core.learning.gate import Evidence, Outcome, Said
 from core.learning.hearing import Progress
 from core.learning.limits import bounded, step_back, use_best_device
-from core.learning.train import backbone_named, speak, spoken, train
+from core.learning.prior import TagLayer
+from core.learning.train import backbone_named, speak, spoken, tags_in, train
 from core.library import hearings
 from core.library.schema import open_library
 from core.taxonomy import fold
@@ -61,6 +62,7 @@ class Request:
     members: int = 3
     force: bool = False  # train although the champion knows all labels already
     backbone: str | None = None  # sha256 of the weights of the one that there is
+    tags: TagLayer | None = None  # its last layer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ def _challenger(
     request: Request, tracks: Sequence[Track], progress: Progress, check: Check
 ) -> Trained:
     recipe = Recipe(seed=request.seed, epochs=request.epochs, members=request.members)
-    return train(tracks, recipe, progress, check)
+    return train(tracks, recipe, progress, check, tags=request.tags)
 
 
 def _written(request: Request, champion: registry.Manifest, trained: Trained, said: int) -> Path:
@@ -289,6 +291,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _request(wishes: argparse.Namespace) -> Request:
+    folder, source = backbone_named(wishes.backbone)
     return Request(
         champion=wishes.champion,
         out=wishes.out,
@@ -298,7 +301,8 @@ def _request(wishes: argparse.Namespace) -> Request:
         epochs=wishes.epochs,
         members=wishes.members,
         force=wishes.force,
-        backbone=backbone_named(wishes.backbone)[1],
+        backbone=source,
+        tags=tags_in(folder),
     )
 
 

@@ -40,6 +40,7 @@ from core.registry import backbone_source
 if TYPE_CHECKING:  # TensorFlow: processes that only hear, and import this, go without
     from core.learning.export import Trained
     from core.learning.fitting import Check, Ensemble, Recipe, Studio
+    from core.learning.prior import TagLayer
 
 __all__ = [
     "backbone_named",
@@ -49,6 +50,7 @@ __all__ = [
     "pooled_by",
     "speak",
     "spoken",
+    "tags_in",
     "train",
 ]
 
@@ -64,14 +66,16 @@ def train(
     folds: NDArray[np.integer[Any]] | None = None,
     judged: NDArray[np.bool_] | None = None,
     protocol: str = "",
+    tags: "TagLayer | None" = None,
     studio: "Studio | None" = None,
 ) -> "Trained":
     """Train on *tracks* and say honestly what that is worth.
 
     The ensemble gets a head on the embedding where each track has one, else none has.
     *folds* [tracks] says which tracks are predicted together (by default artists are dealt
-    by the recipe); *judged* [tracks] picks those that the accuracy is about; *studio* is one
-    to use again. Raises TrainingError when there is too little.
+    by the recipe); *judged* [tracks] picks those that the accuracy is about; *tags* is the
+    backbone's last layer, towards which the head is drawn; *studio* is one to use again.
+    Raises TrainingError when there is too little.
     """
     from core.learning.export import Trained
     from core.learning.fitting import Studio
@@ -80,7 +84,7 @@ def train(
     if embeddings(tracks) is None:  # whichever fold is held out, the members are the same
         tracks = without_embeddings(tracks)
     genres = genres_of(tracks)
-    studio = studio or Studio(genres, feature_groups(), recipe)
+    studio = studio or Studio(genres, feature_groups(), recipe, tags)
     groups = group_numbers(tracks)
     if folds is None:
         before = max(track.fold for track in tracks) + 1
@@ -215,6 +219,13 @@ def backbone_named(wish: str) -> tuple[str | None, str | None]:
     return wish, source
 
 
+def tags_in(folder: str | None) -> "TagLayer | None":
+    """Return the last layer of the backbone in *folder*; None without one. Raises ModelError."""
+    from core.learning.prior import tag_layer
+
+    return None if folder is None else tag_layer(Path(folder))
+
+
 def _train_folder(wishes: argparse.Namespace, say: Say) -> dict[str, Any]:
     _sensible(wishes)
     samples, note = find_samples(wishes.sample_dir, wishes.groups)
@@ -240,7 +251,7 @@ def _train_and_write(
     use_cores(1)
     backbone, source = backbone_named(wishes.backbone)
     recipe = Recipe(seed=wishes.seed, epochs=wishes.epochs, batch_size=wishes.batch_size)
-    trained = train(material.tracks, recipe, spoken(say), no_check)
+    trained = train(material.tracks, recipe, spoken(say), no_check, tags=tags_in(backbone))
     now = wishes.created or datetime.now(UTC).isoformat(timespec="seconds")
     paper = Paper(
         version=wishes.version or f"{now[:10]}.1",
