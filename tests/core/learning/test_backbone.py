@@ -41,7 +41,7 @@ def test_the_manifest_says_where_it_came_from(exported):
         "package": "musicnn", "version": "0.1.0", "files": backbone.WEIGHT_FILES
     }  # fmt: skip
     assert "Permission to use, copy, modify" in document["licence"]
-    assert set(document["files"]) == {"backbone.tflite", "LICENSE.md"}
+    assert set(document["files"]) == {"backbone.tflite", "tags.npz", "LICENSE.md"}
     assert 1_500_000 < backbone_file(exported).stat().st_size < 1_700_000
 
 

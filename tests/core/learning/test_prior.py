@@ -1,5 +1,7 @@
 """What the tags say of a genre before any label, and how labels take over from that."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +97,11 @@ def test_the_kept_layer_makes_the_networks_tags() -> None:
 
 def test_a_folder_of_an_older_program_has_no_layer(tmp_path: Path) -> None:
     """It is made anew by the next setup; until then nothing fails."""
-    document = {"format": 1, "file": "backbone.tflite", "files": {}}
-    (tmp_path / "manifest.json").write_text(str(document).replace("'", '"'), "utf-8")
+    network = tmp_path / "backbone.tflite"
+    network.write_bytes(b"a network")
+    hashes = {network.name: hashlib.sha256(network.read_bytes()).hexdigest()}
+    document = {"format": 1, "file": network.name, "files": hashes}
+    (tmp_path / "manifest.json").write_text(json.dumps(document), "utf-8")
 
     assert tag_layer(tmp_path) is None
     assert not (tmp_path / TAGS_FILE).exists()
