@@ -22,6 +22,7 @@ from core.analysis.decode import Recording
 from core.analysis.segments import RATE
 from core.errors import ModelError
 from core.registry import backbone_file
+from core.taxonomy import TAGS
 
 __all__ = [
     "BACKBONE_RATE",
@@ -50,17 +51,6 @@ _FRAME, _HOP = 512, 256  # samples
 _STRETCH = PATCH_FRAMES * _HOP + _HOP  # samples under all the frames of a patch
 _MARGIN = 1_764  # samples at RATE on both sides of a stretch, for the resampler to settle
 _GAIN = np.float32(10_000)
-
-# Of the Million Song Dataset, in the order and the spelling of the network's outputs.
-TAGS = (
-    "rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s",
-    "alternative rock", "jazz", "beautiful", "metal", "chillout", "male vocalists", "classic rock",
-    "soul", "indie rock", "Mellow", "electronica", "80s", "folk", "90s", "chill", "instrumental",
-    "punk", "oldies", "blues", "hard rock", "ambient", "acoustic", "experimental",
-    "female vocalist", "guitar", "Hip-Hop", "70s", "party", "country", "easy listening", "sexy",
-    "catchy", "funk", "electro", "heavy metal", "Progressive rock", "60s", "rnb", "indie pop",
-    "sad", "House", "happy",
-)  # fmt: skip
 
 
 class Backbone:
