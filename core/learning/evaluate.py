@@ -141,13 +141,14 @@ def as_json(found: Summary) -> dict[str, Any]:
 
 def rights(words: Probabilities, truth: Numbers) -> NDArray[np.float64]:
     """Return 1 for each track [n] whose first genre is right, else 0."""
-    return (words.argmax(axis=1) == truth).astype(np.float64)
+    return np.asarray(words.argmax(axis=1) == truth, dtype=np.float64)
 
 
 def losses(words: Probabilities, truth: Numbers) -> NDArray[np.float64]:
     """Return the negative log-likelihood of each track [n], in nats."""
     given: NDArray[np.float64] = words[np.arange(len(truth)), truth].astype(np.float64)
-    return -np.log(np.maximum(given, 1e-12))
+    lost: NDArray[np.float64] = -np.log(np.maximum(given, 1e-12))
+    return lost
 
 
 def paired(

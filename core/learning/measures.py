@@ -126,7 +126,8 @@ def bin_edges(weights: Floats, bins: int = BINS) -> NDArray[np.int64]:
     middle = (full - weights / 2) / full[:, -1:]
     inner = [np.sum(middle < edge / bins, axis=1) for edge in range(1, bins)]
     ends = np.full(len(weights), weights.shape[1])
-    return np.stack([np.zeros_like(ends), *inner, ends], axis=1).astype(np.int64)
+    edges: NDArray[np.int64] = np.stack([np.zeros_like(ends), *inner, ends], axis=1)
+    return edges
 
 
 def area(given: Answers, weights: Floats) -> Floats:
