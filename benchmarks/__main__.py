@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -15,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-HELPERS = {"__init__", "__main__", "deaf", "house", "timing", "tools"}
-HELPERS |= {"judging", "mutants", "oddities", "outcomes", "points", "saving"}
+NONE = {"__main__", "tools"}  # what lies here and is no benchmark
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def names() -> list[str]:
     """Return the benchmarks there are."""
-    return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in HELPERS)
+    return sorted({module.name for module in pkgutil.iter_modules([str(HERE)])} - NONE)
 
 
 def commit() -> str:

@@ -23,7 +23,7 @@ from mutagen.asf import ASF
 from mutagen.id3 import ID3, TCON
 from mutagen.mp4 import MP4
 
-from benchmarks.judging import Sight, harm, look
+from benchmarks.tools.judging import Sight, harm, look
 from core.errors import GenrewatchError
 from core.tags.rewrite import prepare, prepare_back, take_place
 from tests.difficult import RECIPES

@@ -21,9 +21,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.points import FAULTS, SHORT, Fault, Hung, Outcome, Points, Unable
-from benchmarks.saving import Judge, Room, Sample, make_sample, quick_disk
-from benchmarks.timing import machine
+from benchmarks.tools.points import FAULTS, SHORT, Fault, Hung, Outcome, Points, Unable
+from benchmarks.tools.saving import Judge, Room, Sample, make_sample, quick_disk
+from benchmarks.tools.timing import machine
 from daemon.processes import one_thread_each
 from tests.audio import ALL_FORMATS
 

@@ -14,7 +14,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.timing import Times, in_turns, machine, ratio, table
+from benchmarks.tools.timing import Times, in_turns, machine, ratio, table
 from core.analysis import decode
 from core.analysis.features import features_of
 from core.analysis.segments import RATE, Plan, Span, plan_segments

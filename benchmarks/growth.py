@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlite_utils import Database
 
-from benchmarks.saving import Here, quick_disk
-from benchmarks.timing import machine
+from benchmarks.tools.saving import Here, quick_disk
+from benchmarks.tools.timing import machine
 from core.decision.feedback import Origin
 from core.library import files, writes
 from core.library.files import FileRow

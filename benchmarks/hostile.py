@@ -17,17 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.house import House, until
-from benchmarks.mutants import Mutant, bombs, mutant
-from benchmarks.oddities import Oddity, make_oddities
-from benchmarks.outcomes import Attempt, is_sentence
-from benchmarks.timing import machine
+from benchmarks.tools.house import House, until
+from benchmarks.tools.mutants import Mutant, bombs, mutant
+from benchmarks.tools.oddities import Oddity, make_oddities
+from benchmarks.tools.outcomes import Attempt, is_sentence
+from benchmarks.tools.timing import machine
 from core.errors import WorkerError
 from daemon.limits import held_mb
 from daemon.processes import Workers
 
-ATTEMPT = "benchmarks.outcomes:attempt"
-DIFFERENCE = "benchmarks.outcomes:difference"
+ATTEMPT = "benchmarks.tools.outcomes:attempt"
+DIFFERENCE = "benchmarks.tools.outcomes:difference"
 GENRE = "Deep Techno"
 SCRATCH = ".genrewatch-hostile.tmp"
 MOST_MB = 512.0  # that a worker may hold at its worst; it is ended at twice that

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.house import House, until
-from benchmarks.timing import machine
+from benchmarks.tools.house import House, until
+from benchmarks.tools.timing import machine
 
 MOST_RSS_MB, AIM_RSS_MB = 80.0, 60.0
 MOST_CPU_PERCENT = 0.1

@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.house import ROOT, House, until
-from benchmarks.timing import machine
-from benchmarks.tools import Tools, look_for_damage
+from benchmarks.tools.house import ROOT, House, until
+from benchmarks.tools.person import Person, look_for_damage
+from benchmarks.tools.timing import machine
 from core.library import feedback_log, files, runs, writes
 from core.registry import base_dir, load
 from core.stamp import Stamp
@@ -66,7 +66,7 @@ class Killer:
         self.house = House(root, OPTIONS)
         aside = root / "aside"
         aside.mkdir()
-        self.tools = Tools(self.house.music, aside, self.rng, self._row, self._tell)
+        self.person = Person(self.house.music, aside, self.rng, self._row, self._tell)
         self.deaths = Deaths()
         self.process: subprocess.Popen[bytes] | None = None
         self.said = root / "said.txt"
@@ -78,27 +78,27 @@ class Killer:
         self.left_open = {row.id for row in self._open_writes()}
         self._start()
         for _ in range(self.rng.choice((0, 1, 2, 3))):
-            self.tools.arrive()
+            self.person.arrive()
         if self.rng.random() < 0.5:
             self._go_on(started + self.rng.uniform(0, SHORT_LIFE_S))
         else:
-            self.tools.arrive()
+            self.person.arrive()
             prepared = self.rng.random() < 0.6
             self._go_on(started + LONG_LIFE_S, seen=lambda: self._is_writing(prepared))
             time.sleep(self.rng.uniform(0, A_SWAP_S if prepared else A_WRITE_S))
         self._kill()
         self.deaths.life_s.append(time.monotonic() - started)
-        self.tools.observe()
+        self.person.observe()
 
     def rest(self) -> None:
         """Start the daemon once more, wait until it has nothing left to do, and end it."""
-        self.tools.finish()
+        self.person.finish()
         self._start()
         until(self._is_at_rest, "the daemon rests", within=REST_S)
         assert self.process is not None
         self.process.terminate()
         self.process.wait()
-        self.tools.observe()
+        self.person.observe()
 
     def close(self) -> None:
         """Leave nothing running."""
@@ -125,7 +125,7 @@ class Killer:
             if seen():
                 return
             if time.monotonic() >= next_act:
-                self.tools.act()
+                self.person.act()
                 next_act = time.monotonic() + self.rng.uniform(*STEP_S)
             time.sleep(POLL_S)
 
@@ -183,7 +183,7 @@ class Killer:
             raise RuntimeError(f"the daemon ended: {self.said.read_text()[-2000:]}")
         if self._open_writes() or _leftovers(self.house.music):
             return False
-        return all(self._is_done(path) for path in self.tools.things)
+        return all(self._is_done(path) for path in self.person.things)
 
     def _is_done(self, path: Path) -> bool:
         row = self._row(path)
@@ -194,20 +194,20 @@ class Killer:
 
 def judge(killer: Killer) -> dict[str, list[str]]:
     """Return what went wrong, by promise; all empty where every promise was kept."""
-    house, tools = killer.house, killer.tools
+    house, person = killer.house, killer.person
     ours = frozenset(load(base_dir(backbone=False)).genres)
     there = {path for path in house.music.rglob("*") if path.is_file()}
     damaged = [
         f"{path.name}: {wrong}"
-        for path, thing in tools.things.items()
+        for path, thing in person.things.items()
         if path in there
-        for wrong in look_for_damage(thing, ours | tools.words.get(thing.track, set()))
+        for wrong in look_for_damage(thing, ours | person.words.get(thing.track, set()))
     ]
     return {
         "damaged": damaged,
-        "lost": [str(path) for path in tools.things if path not in there],
-        "duplicated_or_resurrected": [str(p) for p in there - set(tools.things) if not _dot(p)],
-        "unfinished": [str(path) for path in tools.things if not killer._is_done(path)],
+        "lost": [str(path) for path in person.things if path not in there],
+        "duplicated_or_resurrected": [str(p) for p in there - set(person.things) if not _dot(p)],
+        "unfinished": [str(path) for path in person.things if not killer._is_done(path)],
         "written_twice": _written_twice(killer),
         "feedback_lost": _feedback(killer, lambda said, sure, unsure: said < sure),
         "feedback_made_up": _feedback(killer, lambda said, sure, unsure: said > sure + unsure),
@@ -270,7 +270,7 @@ def main(argv: list[str]) -> dict[str, Any]:
 def _written_twice(killer: Killer) -> list[str]:
     """Return the files that we wrote more than once, by the journal or by their contents."""
     found = []
-    for path, thing in killer.tools.things.items():
+    for path, thing in killer.person.things.items():
         rows = writes.writes_at(killer.house.db, str(path))
         ours = [row for row in rows if row.origin == "ours" and row.state in ("done", "undone")]
         if len(ours) > 1 or thing.changes > 1:
@@ -283,12 +283,12 @@ def _feedback(killer: Killer, is_wrong: Callable[[int, int, int], bool]) -> list
     said = Counter(row.path for row in feedback_log.all_feedback(killer.house.db))
     by_track: Counter[int] = Counter()
     for path, count in said.items():
-        by_track[killer.tools.track_of(Path(path))] += count
-    tracks = set(by_track) | set(killer.tools.sure)
+        by_track[killer.person.track_of(Path(path))] += count
+    tracks = set(by_track) | set(killer.person.sure)
     return [
         f"track {track}: {by_track[track]} on record, {sure} to {sure + unsure} said"
         for track in sorted(tracks)
-        for sure, unsure in [(killer.tools.sure[track], killer.tools.unsure[track])]
+        for sure, unsure in [(killer.person.sure[track], killer.person.unsure[track])]
         if is_wrong(by_track[track], sure, unsure)
     ]
 
@@ -360,18 +360,18 @@ def _figures(
 ) -> dict[str, Any]:
     deaths = [killer.deaths for killer in killers]
     stages = sum((death.stages for death in deaths), Counter[str]())
-    done = sum((killer.tools.done for killer in killers), Counter[str]())
+    done = sum((killer.person.done for killer in killers), Counter[str]())
     lives = sorted(life for death in deaths for life in death.life_s)
     return {
         "kills": sum(death.kills for death in deaths),
         "houses": len(killers),
-        "files_at_the_end": sum(len(killer.tools.things) for killer in killers),
+        "files_at_the_end": sum(len(killer.person.things) for killer in killers),
         "what_other_programs_did": dict(done.most_common()),
         "killed_while_starting": sum(death.while_starting for death in deaths),
         "killed_with_a_write_open": sum(death.with_open_write for death in deaths),
         "how_far_it_had_come": dict(stages.most_common()),
         "life_median_s": round(lives[len(lives) // 2], 2) if lives else None,
-        "words_that_must_be_on_record": sum(sum(k.tools.sure.values()) for k in killers),
+        "words_that_must_be_on_record": sum(sum(k.person.sure.values()) for k in killers),
         "wrong": dict(wrong),
         "examples": examples[:50],
         "minutes": round(seconds / 60, 1),

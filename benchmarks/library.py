@@ -16,9 +16,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from benchmarks.house import House, until
 from benchmarks.storm import Memory
-from benchmarks.timing import in_turns, machine, ratio, table
+from benchmarks.tools.house import House, until
+from benchmarks.tools.timing import in_turns, machine, ratio, table
 from core.library import files, runs
 from core.library.files import FileRow
 from core.library.schema import writing

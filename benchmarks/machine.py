@@ -17,7 +17,7 @@ import structlog
 from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from benchmarks.timing import machine
+from benchmarks.tools.timing import machine
 from tests.invariants.test_record_is_exact import Machine, how
 
 __all__ = ["main"]

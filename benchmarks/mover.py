@@ -25,9 +25,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.points import NOTHING, STOP, Hung, Points, Unable
-from benchmarks.saving import Judge, Room, Sample, make_sample, quick_disk
-from benchmarks.timing import machine
+from benchmarks.tools.points import NOTHING, STOP, Hung, Points, Unable
+from benchmarks.tools.saving import Judge, Room, Sample, make_sample, quick_disk
+from benchmarks.tools.timing import machine
 from daemon.processes import one_thread_each
 from tests.audio import ALL_FORMATS, retag
 

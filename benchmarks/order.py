@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.house import House, until
-from benchmarks.timing import machine
+from benchmarks.tools.house import House, until
+from benchmarks.tools.timing import machine
 from tests.audio import STYLES, make_audio, suffix
 
 FORMATS = ("mp3", "flac", "ogg", "opus", "m4a", "wav", "aiff", "wavpack", "wma", "tta")

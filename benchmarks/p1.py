@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import random_folds, refuse_known, regression_words
-from benchmarks.house import House, until
-from benchmarks.timing import machine
+from benchmarks.tools.house import House, until
+from benchmarks.tools.timing import machine
 from core.analysis import probe
 from core.learning import evaluate
 from core.learning.base import Piece, hear_excerpts, pieces

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.saving import Judge, Room, make_sample
-from benchmarks.timing import machine
+from benchmarks.tools.saving import Judge, Room, make_sample
+from benchmarks.tools.timing import machine
 from core.tags.copying import FICLONE
 from core.tags.holders import watching
 from core.tags.swap import exchange

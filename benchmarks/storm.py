@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.house import House, until
-from benchmarks.timing import machine
+from benchmarks.tools.house import House, until
+from benchmarks.tools.timing import machine
 from tests.audio import encode
 
 RATE = 8_000
@@ -60,7 +60,7 @@ def storm(
     staged = room / "staged"
     staged.mkdir()
     sources = _make_files(staged, count)
-    with house.daemon("benchmarks.deaf", str(lost)) as process, Memory(process.pid) as memory:
+    with house.daemon("benchmarks.tools.deaf", str(lost)) as process, Memory(process.pid) as memory:
         started = time.monotonic()
         _copy(sources, house.music, folders)
         copied = time.monotonic() - started

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from benchmarks import faults, growth, mover
-from benchmarks.points import Points, Unable
+from benchmarks.tools.points import Points, Unable
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -64,8 +64,8 @@ def rows(figures):
 STRIKER = """
 import errno, os, sys
 from pathlib import Path
-from benchmarks import points as striker
-from benchmarks.points import FAIL, KILL, SHORT, STOP, Fault, Hung, Points
+from benchmarks.tools import points as striker
+from benchmarks.tools.points import FAIL, KILL, SHORT, STOP, Fault, Hung, Points
 
 root = Path(sys.argv[1])
 points, file = Points(root), root / "a"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hostile import GENRE, live_with, try_all
-from benchmarks.mutants import bombs, mutant, seeds
-from benchmarks.outcomes import difference
+from benchmarks.tools.mutants import bombs, mutant, seeds
+from benchmarks.tools.outcomes import difference
 from tests.audio import retag
 
 DICE = 100

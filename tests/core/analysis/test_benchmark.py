@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import features
-from benchmarks.timing import Times, ratio
+from benchmarks.tools.timing import Times, ratio
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from benchmarks.difficult import lay, try_ours
-from benchmarks.judging import look
+from benchmarks.tools.judging import look
 from tests.difficult import RECIPES
 
 pytestmark = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="FFmpeg judges here")

@@ -17,7 +17,7 @@ from core.library.schema import open_library
 
 __all__ = ["House", "until"]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def until(condition: Callable[[], Any], what: str, *, within: float, every: float = 0.5) -> Any:

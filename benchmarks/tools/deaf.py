@@ -1,4 +1,4 @@
-"""The real daemon, hard of hearing: `python -m benchmarks.deaf SHARE [arguments of genrewatch]`.
+"""The real daemon, hard of hearing: `python -m benchmarks.tools.deaf SHARE [arguments …]`.
 
 Loses this share of the events of the file system, at random; 1 loses them all. All else is
 the daemon as people run it: what the events would have told is left to the rescan.

@@ -19,7 +19,7 @@ from core.stamp import Stamp
 from tests import tagging
 from tests.audio import STYLES, genres_in, make_audio, retag, suffix
 
-__all__ = ["FORMATS", "Thing", "Tools", "look_for_damage"]
+__all__ = ["FORMATS", "Person", "Thing", "look_for_damage"]
 
 FORMATS = ("mp3", "flac", "ogg", "opus", "m4a", "wav", "aiff")
 FOLDERS = ("", "one", "two/deep")
@@ -55,7 +55,7 @@ class Thing:
 
 
 @dataclass(slots=True)
-class Tools:
+class Person:
     """Everything that happens to the music beside the daemon."""
 
     music: Path

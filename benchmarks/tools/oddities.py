@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.mutants import seeds
+from benchmarks.tools.mutants import seeds
 from core.analysis.segments import RATE as HEARD_AT
 from core.analysis.segments import plan_segments
 
