@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy import random_folds, refuse_known, regression_words
+from benchmarks.accuracy.fits import refuse_known
+from benchmarks.accuracy.linear import random_folds, regression_words
 from benchmarks.tools.house import House, until
 from benchmarks.tools.timing import machine
 from core.analysis import probe

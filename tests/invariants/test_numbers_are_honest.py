@@ -149,7 +149,7 @@ def genres_of_replay(folder: Path) -> tuple[str, ...]:
 
 def test_the_benchmark_refuses_a_model_that_knows_the_test() -> None:
     """One track in common is enough, and a model without its list is refused as well."""
-    from benchmarks.accuracy import refuse_known
+    from benchmarks.accuracy.fits import refuse_known
 
     refuse_known(["a"], {"b"})
     for trained_on in ({"a", "b"}, set()):

@@ -1,0 +1,124 @@
+"""Whole ensembles of the program, trained on some of the excerpts, as scores on all of them.
+
+A fit is what is dear; it is kept, and everything after it (weights, calibration, thresholds)
+is cheap. No fit knows an artist that it is judged on: whoever reads scores asks for tracks
+that were held out, and `Fit.words` refuses all others.
+
+Axes: M members, S segments of all tracks in order, G genres of the fit.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+from sys import stderr
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.bench import Bench
+from benchmarks.accuracy.store import Arrays, digest
+from core.decision.verdict import pool
+from core.errors import TrainingError
+from core.learning.dataset import genres_of, stacked
+from core.learning.fitting import Ensemble, Recipe, Studio
+from core.learning.gate import require_unseen
+from core.learning.prior import TagLayer
+from core.learning.train import feature_groups
+
+__all__ = ["Fit", "fit", "refuse_known", "without", "without_folds"]
+
+FITTING = ("core.learning.fitting",)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fit:
+    """What the members of one ensemble say of every segment, and what they were trained on."""
+
+    genres: tuple[str, ...]
+    scores: NDArray[np.float32]  # [M, S, G], raw
+    weights: NDArray[np.float64]  # [M]
+    rich: NDArray[np.bool_]  # [M], members that judge the embedding
+    known: NDArray[np.bool_]  # [tracks], whose artist it was trained on
+    ends: NDArray[np.int64]  # [tracks], where a track's segments end
+
+    def words(
+        self,
+        places: NDArray[np.integer[Any]],
+        weights: NDArray[np.float64] | None = None,
+        *,
+        plain: bool = False,
+    ) -> NDArray[np.float64]:
+        """Return pooled probabilities [places, G]; with *plain* by the 135 features alone.
+
+        *weights* [M] are the members', by default those of the recipe. Raises TrainingError
+        where an artist among *places* was trained on.
+        """
+        if self.known[places].any():
+            raise TrainingError("a model is judged by artists that it was trained on")
+        weights = self.weights if weights is None else weights
+        weights = np.where(self.rich, 0.0, weights) if plain else weights
+        voters = weights > 0
+        starts = np.concatenate([[0], self.ends[:-1]])
+        parts = [self.scores[voters, starts[i] : self.ends[i]] for i in places]
+        return np.stack([pool(part, weights[voters]) for part in parts])
+
+
+def without(bench: Bench, left_out: NDArray[np.bool_], recipe: Recipe | None = None) -> Fit:
+    """Return the ensemble trained on all tracks whose artist has none among *left_out*.
+
+    Its genres are those of the tracks it learned from.
+    """
+    away = np.isin(bench.groups, bench.groups[left_out])
+    return fit(bench, ~away, recipe)
+
+
+def without_folds(bench: Bench, *folds: int, recipe: Recipe | None = None) -> Fit:
+    """Return the ensemble trained on all other folds."""
+    return without(bench, np.isin(bench.folds, folds), recipe)
+
+
+def fit(bench: Bench, kept: NDArray[np.bool_], recipe: Recipe | None = None) -> Fit:
+    """Return the ensemble trained on the tracks *kept* [tracks], from the store where it is."""
+    recipe = recipe or bench.recipe
+    tracks = [track for track, mine in zip(bench.tracks, kept, strict=True) if mine]
+    genres = genres_of(tracks)
+
+    def train() -> Arrays:
+        started = time.monotonic()
+        ensemble = _studio(genres, recipe, bench.tags).train(tracks)
+        said = ensemble.scores(*stacked(bench.tracks))
+        print(f"  a fit on {len(tracks)} tracks: {time.monotonic() - started:.0f} s", file=stderr)
+        return {
+            "scores": said,
+            "weights": np.array(ensemble.weights),
+            "rich": np.array(_rich(ensemble)),
+        }
+
+    tag_layer = digest(bench.tags.kernel.tobytes()) if bench.tags else None
+    key = f"fit {recipe} {bench.identity} {tag_layer} {digest(kept.tobytes())}"
+    found = bench.store.kept(key, train, code=FITTING)
+    return Fit(
+        genres=genres,
+        **found,
+        known=np.isin(bench.groups, bench.groups[kept]),
+        ends=np.cumsum([len(track.features) for track in bench.tracks]),
+    )
+
+
+def refuse_known(scored: Sequence[str], trained_on: Collection[str]) -> None:
+    """Raise TrainingError where a model was trained on a track that it is to be judged by."""
+    require_unseen(scored, trained_on, out_of_fold=())
+
+
+@cache
+def _studio(genres: tuple[str, ...], recipe: Recipe, tags: TagLayer | None) -> Studio:
+    """One compiled network serves all fits of a recipe: tracing it takes longer than a fit."""
+    return Studio(genres, feature_groups(), recipe, tags)
+
+
+def _rich(ensemble: Ensemble) -> Sequence[bool]:
+    """Which members judge the embedding: the head, which comes last."""
+    plain = [False] * (len(ensemble.weights) - bool(ensemble.head))
+    return [*plain, True] if ensemble.head else plain

@@ -1,0 +1,150 @@
+"""The accuracy benchmark: what it keeps, what it refuses, and its short form."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import accuracy
+from benchmarks.__main__ import names
+from benchmarks.accuracy import nested
+from benchmarks.accuracy.bench import Bench
+from benchmarks.accuracy.fits import Fit, without_folds
+from benchmarks.accuracy.hearings import as_arrays, from_arrays, identity
+from benchmarks.accuracy.made_up import made_up, quick
+from benchmarks.accuracy.p1 import by_all
+from benchmarks.accuracy.store import Store, source_of
+from core.errors import TrainingError
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Made-up excerpts, whose fits are kept for all tests here."""
+    return made_up(Store(tmp_path_factory.mktemp("kept")), quick())
+
+
+def test_a_result_is_made_once(tmp_path: Path) -> None:
+    """Another run reads it, be it arrays or JSON, and a fresh one makes it anew, once."""
+    made: list[str] = []
+
+    def arrays() -> dict[str, np.ndarray]:
+        made.append("arrays")
+        return {"a": np.arange(3)}
+
+    def plain() -> dict[str, float]:
+        made.append("plain")
+        return {"b": 0.1}
+
+    for store in (Store(tmp_path), Store(tmp_path), Store(tmp_path, fresh=True)):
+        for _ in range(2):
+            assert store.kept("x", arrays)["a"].tolist() == [0, 1, 2]
+            assert store.kept("y", plain) == {"b": 0.1}
+    assert made == ["arrays", "plain"] * 2
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_result_goes_by_arguments_and_code(tmp_path: Path) -> None:
+    """Another key or another source is another result."""
+    store = Store(tmp_path)
+    said = [
+        store.kept("one", lambda: [1]),
+        store.kept("two", lambda: [2]),
+        store.kept("one", lambda: [3], code=("core.taxonomy",)),
+    ]
+
+    assert said == [[1], [2], [3]]
+
+
+def test_the_source_is_that_of_all_that_is_imported() -> None:
+    """Also of what a function imports; and of nothing that the module does not reach."""
+    assert source_of(("core.learning.fitting",)) != source_of(("core.learning.networks",))
+    assert source_of(("core.taxonomy", "core.errors")) != source_of(("core.taxonomy",))
+    assert source_of(("core.learning.hearing", "core.analysis.features")) == source_of(
+        ("core.learning.hearing", "core.analysis.features", "core.analysis.decode")
+    )
+
+
+def test_what_was_cut_off_is_not_read(tmp_path: Path) -> None:
+    """A run that died while it wrote leaves no result behind."""
+
+    def dies() -> list[int]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path).kept("x", dies)
+    assert Store(tmp_path).kept("x", lambda: [1]) == [1]
+
+
+def test_tracks_come_back_to_the_bit(bench: Bench) -> None:
+    """With copies, embedding and all else that they carry."""
+    back = from_arrays(as_arrays(bench.tracks))
+
+    assert identity(back) == identity(bench.tracks)
+    assert back[0].copies[0].dtype == np.float32
+    assert identity(back[1:]) != identity(back)
+
+
+def test_nobody_is_judged_by_a_model_that_knows_the_artist(bench: Bench) -> None:
+    """A fit answers about the artists that it was kept from, and about no others."""
+    fit = without_folds(bench, 0)
+
+    assert fit.words(np.flatnonzero(bench.folds == 0)).shape == (18, 3)
+    with pytest.raises(TrainingError):
+        fit.words(np.flatnonzero(bench.folds == 1))
+
+
+def test_members_that_judge_embeddings_can_be_left_out(bench: Bench) -> None:
+    """Then the words are those of a model that never had one."""
+    fit, places = without_folds(bench, 0), np.flatnonzero(bench.folds == 0)
+
+    assert fit.rich.tolist() == [False, True]
+    alone = fit.words(places, np.array([1.0, 0.0]))
+    assert np.array_equal(fit.words(places, plain=True), alone)
+    assert not np.allclose(fit.words(places), alone)
+
+
+def test_inner_words_never_come_from_the_outer_fold(bench: Bench) -> None:
+    """They are by fits that met neither the fold they judge nor the outer one."""
+    fits: list[tuple[Fit, np.ndarray]] = []
+
+    def by(fit: Fit, places: np.ndarray) -> np.ndarray:
+        fits.append((fit, places))
+        return fit.words(places)
+
+    words = nested.inner_words(bench, 1, by)
+
+    assert len(fits) == 2
+    for fit, places in fits:
+        assert not fit.known[bench.folds == 1].any()
+        assert not fit.known[places].any()
+    assert not words[bench.folds == 1].any()
+
+
+def test_what_is_written_rests_on_other_folds(bench: Bench) -> None:
+    """Shuffled truth in the outer fold changes neither its words nor what is written there."""
+    judged = nested.nested(bench, "all", by_all)
+
+    assert judged.words.sum(axis=1) == pytest.approx(1)
+    assert len(judged.thresholds) == 3
+    assert judged.words[bench.short].argmax(axis=1).tolist() != [0] * 36
+
+
+def test_the_short_form_fills_every_row(bench: Bench) -> None:
+    """Each room of rows runs on made-up excerpts and says of each figure what it must be."""
+    figures = accuracy.measure(bench, tuple(accuracy.ROWS))
+
+    assert set(accuracy.ROWS) < set(figures)
+    assert all(figures[name] for name in accuracy.ROWS)
+    assert figures["passed"] is not bool(figures["missed"])
+
+
+def test_what_is_missed_is_named() -> None:
+    """However deep it stands."""
+    figures = {"P1": {"a": {"met": True}, "b": {"met": False}}, "P2": {"c": {"d": {"met": False}}}}
+
+    assert accuracy.missed(figures) == ["P1, b", "P2, c, d"]
+
+
+def test_it_is_found_by_name() -> None:
+    """A benchmark may be a module or a package."""
+    assert {"accuracy", "features", "p1"} <= set(names())
