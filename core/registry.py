@@ -56,6 +56,8 @@ class Manifest:
     fingerprints: frozenset[str]  # of the tracks trained on
     metrics: Mapping[str, Any]  # accuracy, low, high, n, protocol
     backbone: str | None = None  # sha256 of the weights of the backbone that it hears with
+    kinds: tuple[str, ...] = ()  # of the members, in order
+    linear: str | None = None  # the file that holds the linear member in plain numbers, if any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,9 @@ def load(folder: Path) -> Manifest:
         raise ModelError("the model is of an unknown format", str(folder), "update the program")
     try:
         _verify(folder, document["files"])
-        _require_verified(folder, document, [member["file"] for member in document["members"]])
+        named = [member["file"] for member in document["members"]]
+        named += [document["linear"]] if document.get("linear") else []
+        _require_verified(folder, document, named)
         return _manifest(folder, document)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
@@ -384,4 +388,6 @@ def _manifest(folder: Path, document: Mapping[str, Any]) -> Manifest:
         fingerprints=frozenset(document["training"]["fingerprints"]),
         metrics=dict(document["metrics"]),
         backbone=_backbone_of(document),
+        kinds=tuple(str(member.get("kind", "")) for member in document["members"]),
+        linear=document.get("linear"),
     )

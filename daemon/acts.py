@@ -29,8 +29,9 @@ from core.tags import WriteResult, journal
 from core.tags.journal import Witness, Writer
 from daemon import meeting, processes, undoing
 from daemon.backbone import backbone_folder, is_fully_heard
-from daemon.classification import Classification
+from daemon.classification import Classification, Explanation
 from daemon.config import Config
+from daemon.explain import explanation
 from daemon.judge import Judge, hearing_row, verdict_row
 from daemon.limits import seconds_for
 from daemon.processes import Workers
@@ -92,14 +93,18 @@ class Desk:
 
     # listening ---------------------------------------------------------------------------
 
-    def classify(self, path: str) -> Classification:
-        """Return the verdict on the file at *path* and what would be done; writes nothing."""
+    def classify(self, path: str, *, explain: bool = False) -> Classification:
+        """Return the verdict on the file at *path* and what would be done; writes nothing.
+
+        With *explain* also why.
+        """
         try:
             row, probe = self._read(path, None)
             hearing = self._hear(path, row)
+            verdict = self._judge.verdict(hearing, row)
+            why = self._why(hearing, row, verdict) if explain else None
         except GenrewatchError as error:
             return Classification(path=path, decision="error", reason=error.reason)
-        verdict = self._judge.verdict(hearing, row)
         decision = self._judge.decide(
             verdict, replace(row, existing=False), unwritable=probe.tag.unwritable
         )
@@ -110,7 +115,12 @@ class Desk:
             genres=verdict.genres,
             segments=self._judge.segments(hearing),
             duration_s=probe.duration_s,
+            why=why,
         )
+
+    def _why(self, hearing: HearingRow, row: FileRow, verdict: Verdict) -> Explanation | None:
+        empty = self._config.policy.empty_values
+        return explanation(self._db, self._judge, hearing, row, verdict, empty_values=empty)
 
     # writing -----------------------------------------------------------------------------
 

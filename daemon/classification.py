@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from core.decision.explain import BlockShare, TagShare
+from core.decision.memory import Evidence
 from core.decision.verdict import GenreConfidence
 
-__all__ = ["Classification", "SegmentView"]
+__all__ = ["Classification", "Explanation", "MemberView", "Neighbour", "SegmentView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +15,41 @@ class SegmentView:
 
     start_s: float
     genres: tuple[GenreConfidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberView:
+    """What one member of the model says by itself, and its share of the vote."""
+
+    kind: str  # as the manifest has it
+    share: float
+    says: GenreConfidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A labelled track that sounds alike."""
+
+    path: str
+    name: str  # artist and title where they are known, else the file's name
+    genres: tuple[str, ...]
+    likeness: float  # cosine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a track was judged so; None stands for what is not known of this model or track."""
+
+    alone: tuple[GenreConfidence, ...]  # the model's own word, before anybody else's
+    members: tuple[MemberView, ...]
+    blocks: tuple[BlockShare, ...] | None  # for the first genre of *alone* against the second
+    tags: tuple[TagShare, ...] | None
+    neighbours: tuple[Neighbour, ...]
+    alike_by: str  # what the neighbours were compared by: "backbone", "features" or ""
+    evidence: Evidence
+    rests_on: str  # the verdict's evidence: "model", or who else spoke
+    threshold: float | None  # None where nothing is written for want of evidence
+    promise: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +62,4 @@ class Classification:
     genres: tuple[GenreConfidence, ...] = ()
     segments: tuple[SegmentView, ...] = ()
     duration_s: float = 0.0
+    why: Explanation | None = None  # only where it was asked for

@@ -103,20 +103,24 @@ def status(app: App, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, metavar="PATH…")
+@click.option("--explain", is_flag=True, help="say why: parts, members, features, tags, likeness")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 @click.pass_obj
-def classify(app: App, paths: tuple[str, ...], as_json: bool) -> None:
+def classify(app: App, paths: tuple[str, ...], explain: bool, as_json: bool) -> None:
     """say what genre files are and how surely, writing nothing"""
     from daemon import show
+    from daemon.show_why import show_why
 
     found = []
     with app.desk() as desk, show.progress("Listening", files_named(app, paths)) as each:
         for path in each:
-            found.append(desk.classify(path))
+            found.append(desk.classify(path, explain=explain))
             if not as_json:
                 show.show_classification(found[-1])
+                if explain:
+                    show_why(found[-1])
     if as_json:
-        show.print_json([show.classification_json(item) for item in found])
+        show.print_json([show.classification_json(item, explain=explain) for item in found])
     _exit_if_any(item.decision == "error" for item in found)
 
 

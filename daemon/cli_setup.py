@@ -35,7 +35,7 @@ def web(app: App, port: int | None) -> None:
 
         def classify(path: Path) -> "Classification":
             with one_at_a_time:
-                return desk.classify(str(path))
+                return desk.classify(str(path), explain=True)
 
         limit = app.config.web.max_upload_mb
         page = create_app(classify, max_upload_mb=limit, port=found)

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from core import registry
 from core.decision import memory
 from core.decision.feedback import Origin
-from core.decision.memory import Whose
+from core.decision.memory import Evidence, Whose
 from core.decision.policy import Decision, Standing, decide, threshold_of
 from core.decision.verdict import GenreConfidence, Verdict, calibrate, pool, segment_probabilities
 from core.library import feedback_log, hearings
@@ -77,10 +77,14 @@ class Judge:
 
     def verdict(self, hearing: HearingRow, row: FileRow) -> Verdict:
         """Return what model and memory say of the track."""
-        verdict = self._by_model(hearing)
-        evidence = memory.recall(self._db, _whose(hearing.fingerprint, row))
+        verdict = self.by_model(hearing)
+        evidence = self.evidence(hearing, row)
         rejected = memory.rejected_genres(self._db, hearing.fingerprint)
         return self._spelled(memory.without(memory.blend(verdict, evidence), rejected))
+
+    def evidence(self, hearing: HearingRow, row: FileRow) -> Evidence:
+        """Return what people said that bears on the track."""
+        return memory.recall(self._db, _whose(hearing.fingerprint, row))
 
     def segments(self, hearing: HearingRow) -> tuple[SegmentView, ...]:
         """Return what the model says of each segment."""
@@ -135,7 +139,8 @@ class Judge:
             return replace(freed, genres=(), origin=Origin.NONE)
         return freed
 
-    def _by_model(self, hearing: HearingRow) -> Verdict:
+    def by_model(self, hearing: HearingRow) -> Verdict:
+        """Return what the model alone says, whatever people said of the album or the artist."""
         model = self.model()
         if hearing.segments == 0 or hearing.scores is None:
             return Verdict(genres=(), model_version=hearing.model_version, segments=0)

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from daemon.classification import Classification
 from daemon.history import Event
 from daemon.restore import Copy, Restored
 from daemon.status import Judged, Status
+from daemon.why import why_json
 
 __all__ = [
     "classification_json",
@@ -86,14 +88,19 @@ def progress[Item](label: str, items: Sequence[Item]) -> Iterator[Iterable[Item]
         yield bar.track(items, description=label)
 
 
-def classification_json(found: Classification) -> dict[str, Any]:
-    """Return one item of `classify --json`."""
+def classification_json(found: Classification, *, explain: bool = False) -> dict[str, Any]:
+    """Return one item of `classify --json`; with *explain* also the timeline, and why."""
+    explained = {
+        "timeline": [asdict(segment) for segment in found.segments],
+        "why": why_json(found.why) if found.why else None,
+    }
     return {
         "path": found.path,
         "genres": [{"genre": g.genre, "confidence": round(g.confidence, 4)} for g in found.genres],
         "decision": found.decision,
         "reason": found.reason,
         "segments": len(found.segments),
+        **(explained if explain else {}),
     }
 
 

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from core.analysis.features import FEATURE_VERSION
+from core.analysis.features import FEATURE_VERSION, FEATURES
 from core.errors import ModelError, TrainingError
 from core.learning.calibrate import Calibration, Promise
 from core.learning.dataset import Track, embeddings, group_numbers, stacked
@@ -96,6 +96,7 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
         members.append({"file": name, "weight": weight, "input": judged, "kind": model.name})
     _write_json(folder / "calibration.json", _calibration(trained))
     np.savez_compressed(folder / "replay.npz", **_replay(trained))
+    np.savez_compressed(folder / "linear.npz", **_linear(trained.ensemble))
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     manifest = {
         "format": 1,
@@ -106,6 +107,7 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
         "members": members,
         "calibration": "calibration.json",
         "replay": "replay.npz",
+        "linear": "linear.npz",
         "backbone": _backbone(trained, paper),
         "provenance": paper.provenance,
         "licence": paper.licence,
@@ -170,6 +172,20 @@ def _replay(trained: Trained) -> dict[str, NDArray[Any]]:
         "oof": trained.out_of_fold.astype(np.float16),
         "fold": trained.folds.astype(np.int8),
         "labelled": np.array([track.labelled for track in trained.tracks]),
+    }
+
+
+def _linear(ensemble: Ensemble) -> dict[str, NDArray[Any]]:
+    """The plain member in numbers, from which the program explains without its runtime."""
+    knots = ensemble.knots
+    return {
+        "start": knots.start,
+        "width": knots.width,
+        "slope": knots.slope,
+        "foot": knots.foot,
+        "weights": ensemble.plain[0].astype(np.float32),
+        "bias": ensemble.plain[1].astype(np.float32),
+        "blocks": np.array([feature.block for feature in FEATURES]),
     }
 
 

@@ -19,9 +19,11 @@ from core.library.codec import as_list, list_json, path_text, time_text
 __all__ = [
     "HearingRow",
     "Label",
+    "Labelled",
     "VerdictRow",
     "drop_segments",
     "hearing_of",
+    "labelled",
     "labels",
     "save_hearing",
     "save_verdict",
@@ -72,6 +74,19 @@ class Label:
     group: str  # whose music: artist, else the folder; never on both sides of a split
     features: Floats  # [segments, 135]
     embedding: Floats | None = None  # [200]: the backbone's, mean over patches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Labelled:
+    """A heard track whose genre is somebody's word, not ours: how it sounds, summed up."""
+
+    fingerprint: str
+    path: str
+    genres: tuple[str, ...]
+    artist: str | None
+    title: str | None
+    track_features: Floats  # [2, 135]: mean and std
+    embedding: Floats | None = None  # [200]
 
 
 def save_hearing(db: Database, row: HearingRow) -> None:
@@ -209,6 +224,41 @@ def labels(db: Database, feature_version: int) -> list[Label]:
         [feature_version],
     )
     return [_label(row) for row in rows]
+
+
+def labelled(db: Database, feature_version: int) -> list[Labelled]:
+    """Return the heard tracks whose genre a person gave or that came with one, a row a track.
+
+    A vanished file counts while the record knows it, for the genre was said of the music.
+    """
+    rows = db.execute(
+        """
+        select files.fingerprint, files.path, files.genres, files.artist, files.title,
+            hearings.track_features, hearings.embedding, max(files.changed_at)
+        from files
+        join hearings using (fingerprint)
+        where files.origin in ('person', 'arrived')
+            and files.genres != '[]'
+            and hearings.segments > 0
+            and hearings.feature_version = ?
+        group by files.fingerprint
+        order by files.fingerprint
+        """,
+        [feature_version],
+    )
+    return [_labelled(row) for row in rows]
+
+
+def _labelled(row: Sequence[Any]) -> Labelled:
+    return Labelled(
+        fingerprint=row[0],
+        path=path_text(row[1]),
+        genres=as_list(row[2]),
+        artist=row[3],
+        title=row[4],
+        track_features=_array(row[5], (2, -1)),
+        embedding=None if row[6] is None else _array(row[6], (-1,)),
+    )
 
 
 def _label(row: Sequence[Any]) -> Label:

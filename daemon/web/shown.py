@@ -6,6 +6,7 @@ from typing import Any
 
 from core.decision.verdict import GenreConfidence
 from daemon.classification import Classification, SegmentView
+from daemon.why import Section, sections, why_json
 
 __all__ = ["Bar", "Result", "Tile", "as_json", "shown"]
 
@@ -54,6 +55,7 @@ class Result:
     tiles: tuple[Tile, ...]
     legend: tuple[Bar, ...]  # the genres that some segment thinks best
     ticks: tuple[str, ...]
+    why: tuple[Section, ...] = ()
 
 
 def shown(found: Classification) -> Result:
@@ -75,11 +77,12 @@ def shown(found: Classification) -> Result:
             if genre in best
         ),
         ticks=tuple(clock(_end(found) * part / 4) for part in range(5)),
+        why=sections(found),
     )
 
 
 def as_json(found: Classification) -> dict[str, Any]:
-    """Return the document of `classify --json`, with the timeline."""
+    """Return the document of `classify --explain --json`."""
     return {
         "path": found.path,
         "genres": [asdict(guess) for guess in found.genres],
@@ -88,6 +91,7 @@ def as_json(found: Classification) -> dict[str, Any]:
         "segments": len(found.segments),
         "duration_s": found.duration_s,
         "timeline": [asdict(segment) for segment in found.segments],
+        "why": why_json(found.why) if found.why else None,
     }
 
 

@@ -90,6 +90,24 @@ def test_a_file_that_nobody_listed_is_refused(tmp_path: Path, registry: Registry
         load(tmp_path / "models" / "v1")
 
 
+def test_older_models_keep_no_linear_member(registry: Registry) -> None:
+    """They are loaded as ever; how their members came about is not known either."""
+    manifest = registry.champion()
+
+    assert manifest.linear is None
+    assert manifest.kinds == ("",)
+
+
+def test_a_linear_member_without_a_hash_is_refused(tmp_path: Path, registry: Registry) -> None:
+    """Nothing outside the folder and nothing unlisted is read."""
+    path = tmp_path / "models" / "v1" / "manifest.json"
+    document = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(document | {"linear": "../../elsewhere.npz"}), "utf-8")
+
+    with pytest.raises(ModelError, match="no hash of"):
+        load(tmp_path / "models" / "v1")
+
+
 def test_an_unknown_version_names_those_that_are_known(registry: Registry) -> None:
     """The remedy is in the message."""
     with pytest.raises(ModelError, match="base-1, v1, v2"):

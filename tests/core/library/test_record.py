@@ -263,6 +263,29 @@ def test_our_own_guesses_are_never_labels(db: Database) -> None:
     assert hearings.labels(db, feature_version=1) == []
 
 
+def test_labelled_is_what_a_person_named_or_what_came_with_a_genre(db: Database) -> None:
+    """A row a track; never our own guess, nor what was not heard, nor a genre taken away."""
+    for number, (origin, genres) in enumerate(
+        [("person", ("Jazz",)), ("arrived", ("Rock",)), ("ours", ("Pop",)), ("person", ())]
+    ):
+        files.remember_track(db, f"f{number}", 10.0, NOON)
+        hearings.save_hearing(db, heard(f"f{number}"))
+        for folder in ("a", "b"):
+            path = f"/m/{folder}/{number}.mp3"
+            row = file_row(path, fingerprint=f"f{number}", origin=origin, genres=genres)
+            files.save_file(db, row, NOON)
+    files.remember_track(db, "unheard", 10.0, NOON)
+    unheard = file_row("/m/c.mp3", fingerprint="unheard", origin="person", genres=("Jazz",))
+    files.save_file(db, unheard, NOON)
+
+    rows = hearings.labelled(db, 1)
+
+    assert [(row.fingerprint, row.genres) for row in rows] == [("f0", ("Jazz",)), ("f1", ("Rock",))]
+    assert rows[0].embedding is not None
+    assert rows[0].track_features.shape == (2, 135)
+    assert hearings.labelled(db, 2) == []
+
+
 def test_a_file_has_one_open_write_at_a_time(db: Database) -> None:
     """The database itself refuses the second."""
     row = writes.WriteRow(

@@ -11,9 +11,17 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from core.decision.explain import BlockShare
+from core.decision.memory import Evidence
 from core.decision.verdict import GenreConfidence
 from core.errors import AudioError
-from daemon.classification import Classification, SegmentView
+from daemon.classification import (
+    Classification,
+    Explanation,
+    MemberView,
+    Neighbour,
+    SegmentView,
+)
 from daemon.web import create_app
 
 PORT = 5000
@@ -70,6 +78,18 @@ def client(temporary: Path, classifier: Classifier) -> Iterator[FlaskClient]:
         yield client
 
 
+WHY = Explanation(
+    alone=(guess("jazz", 0.8), guess("<i>blues</i>", 0.2)),
+    members=(MemberView(kind="linear", share=1.0, says=guess("jazz", 0.7)),),
+    blocks=(BlockShare(block="G", log_odds=-0.5),),
+    tags=None,
+    neighbours=(Neighbour(path="/a", name="<b>A</b>", genres=("bop",), likeness=0.5),),
+    alike_by="features",
+    evidence=Evidence(album={}, artist={}),
+    rests_on="model",
+    threshold=0.8,
+    promise=0.9,
+)
 Send = Callable[..., TestResponse]
 
 
@@ -374,3 +394,20 @@ def test_every_answer_carries_the_headers(client: FlaskClient, send: Send) -> No
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_why_stands_behind_a_disclosure(send: Send, classifier: Classifier) -> None:
+    """Members, features and neighbours; a name of a track is text and no markup."""
+    classifier.answer = replace(JAZZ, why=WHY)
+
+    html = send().text
+
+    assert html.count("<details") == 2
+    assert "<summary>Why</summary>" in html
+    assert "× 1.65 for &lt;i&gt;blues&lt;/i&gt;" in html
+    assert "&lt;b&gt;A&lt;/b&gt;" in html
+
+
+def test_without_an_explanation_there_is_no_disclosure_of_it(send: Send) -> None:
+    """No empty heading."""
+    assert "<summary>Why</summary>" not in send().text
