@@ -89,6 +89,16 @@ class Policy:
         "<Unknown>",
         "(255)",
     )
+    broad_genres: tuple[str, ...] = (
+        "Alternative",
+        "Dance",
+        "Electronic",
+        "Easy Listening",
+        "International",
+        "Music",
+        "Soundtrack",
+        "World",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

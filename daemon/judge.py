@@ -14,14 +14,15 @@ from sqlite_utils import Database
 from core import registry
 from core.decision import memory
 from core.decision.feedback import Origin
-from core.decision.memory import Evidence, Whose
+from core.decision.memory import Evidence
 from core.decision.policy import Decision, Standing, decide, threshold_of
 from core.decision.verdict import GenreConfidence, Verdict, calibrate, pool, segment_probabilities
-from core.library import feedback_log, hearings
+from core.library import evidence, feedback_log, hearings
+from core.library.evidence import Voiced
 from core.library.files import FileRow
 from core.library.hearings import HearingRow, VerdictRow
 from core.registry import Calibration, Manifest
-from core.taxonomy import meaningful, spell
+from core.taxonomy import fold_all, meaningful, spell
 from daemon.classification import SegmentView
 from daemon.config import Policy
 
@@ -55,7 +56,9 @@ class Judge:
         self._db = db
         self._models = models
         self._policy = policy
+        self._broad = fold_all(policy.broad_genres)
         self._model: Model | None = None
+        self._heard_of: tuple[tuple[int, int], Voiced] | None = None
 
     def model(self) -> Model:
         """Return the champion, verified once; raises ModelError where it is damaged."""
@@ -78,13 +81,17 @@ class Judge:
     def verdict(self, hearing: HearingRow, row: FileRow) -> Verdict:
         """Return what model and memory say of the track."""
         verdict = self.by_model(hearing)
-        evidence = self.evidence(hearing, row)
         rejected = memory.rejected_genres(self._db, hearing.fingerprint)
-        return self._spelled(memory.without(memory.blend(verdict, evidence), rejected))
+        blended = memory.blend(verdict, self.evidence(hearing, row))
+        return self._spelled(memory.without(blended, rejected))
 
     def evidence(self, hearing: HearingRow, row: FileRow) -> Evidence:
-        """Return what people said that bears on the track."""
-        return memory.recall(self._db, _whose(hearing.fingerprint, row))
+        """Return what is said that bears on the track."""
+        said = memory.recall(self._db, hearing.fingerprint, row.keys, broad=self._broad)
+        near, spelled = memory.neighbours(
+            hearing.embedding, self._voiced(), but=hearing.fingerprint
+        )
+        return replace(said, neighbours=near, spelled={**spelled, **said.spelled})
 
     def segments(self, hearing: HearingRow) -> tuple[SegmentView, ...]:
         """Return what the model says of each segment."""
@@ -138,6 +145,13 @@ class Judge:
         if standing.origin is Origin.OURS:
             return replace(freed, genres=(), origin=Origin.NONE)
         return freed
+
+    def _voiced(self) -> Voiced:
+        """Return the tracks with a person's word, read anew when one was said or heard."""
+        newest = (feedback_log.last_feedback_id(self._db), hearings.last_hearing_id(self._db))
+        if self._heard_of is None or self._heard_of[0] != newest:
+            self._heard_of = (newest, evidence.voiced(self._db))
+        return self._heard_of[1]
 
     def by_model(self, hearing: HearingRow) -> Verdict:
         """Return what the model alone says, whatever people said of the album or the artist."""
@@ -194,16 +208,6 @@ def verdict_row(fingerprint: str, verdict: Verdict) -> VerdictRow:
         genres=tuple((item.genre, round(item.confidence, 4)) for item in verdict.genres),
         evidence=verdict.evidence,
         segments=verdict.segments,
-    )
-
-
-def _whose(fingerprint: str, row: FileRow) -> Whose:
-    return Whose(
-        fingerprint=fingerprint,
-        artist=row.artist,
-        album_artist=row.album_artist,
-        album=row.album,
-        compilation=row.compilation,
     )
 
 

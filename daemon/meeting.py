@@ -155,6 +155,7 @@ def word(
         artist=row.artist,
         album_artist=row.album_artist,
         album=row.album,
+        composer=row.composer,
         compilation=row.compilation,
     )
 

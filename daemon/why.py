@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.decision.explain import BlockShare, TagShare
+from core.decision.memory import Counts
 from core.decision.verdict import GenreConfidence
 from daemon.classification import Classification, Explanation, MemberView, Neighbour
 
@@ -195,14 +196,17 @@ def _said(why: Explanation) -> str:
     evidence = why.evidence
     if evidence.track is not None:
         return f"this track is {evidence.track}, which is final"
-    of = (("album", evidence.album), ("artist", evidence.artist))
-    said = [f"of this {name}: {_counts(counts)}" for name, counts in of if counts]
+    of = (("album", evidence.album), ("composer", evidence.composer), ("artist", evidence.artist))
+    said = [f"of this {name}: {_counts(counts, evidence.spelled)}" for name, counts in of if counts]
     return "; ".join(said) or "nothing yet of this track, its album or its artist"
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    ordered = sorted(counts.items(), key=lambda item: -item[1])
-    return ", ".join(f"{genre} {number} ×" for genre, number in ordered)
+def _counts(counts: Counts, spelled: Mapping[str, str]) -> str:
+    """Weights of genres, a person's word being 1: "Fado 3 ×, not Pop 1 ×"."""
+    weighed = [(weight, spelled.get(key, key)) for key, weight in counts.said.items()]
+    weighed += [(weight, f"not {spelled.get(key, key)}") for key, weight in counts.refused.items()]
+    ordered = sorted(weighed, key=lambda item: -item[0])
+    return ", ".join(f"{genre} {weight:.2g} ×" for weight, genre in ordered)
 
 
 def _needed(why: Explanation) -> str:

@@ -8,13 +8,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
+from core.library.keys import as_columns
+from core.names import Keys, keys_of
 
 __all__ = [
     "FeedbackRow",
     "all_feedback",
     "count_since",
     "feedback_after",
-    "feedback_of_artist",
     "feedback_of_track",
     "last_feedback_id",
     "learn_spelling",
@@ -22,8 +23,10 @@ __all__ = [
     "spellings",
 ]
 
-COLUMNS = "id, path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at"
-LABELS = "('correction', 'label', 'confirmation')"
+COLUMNS = (
+    "id, path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at, "
+    "composer"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,32 +43,41 @@ class FeedbackRow:
     album_artist: str | None = None
     album: str | None = None
     compilation: bool = False
+    composer: str | None = None
     at: str = ""
     id: int = 0
+
+    @property
+    def keys(self) -> Keys:
+        """Whose music it was then, for comparing."""
+        return keys_of(
+            artist=self.artist,
+            album_artist=self.album_artist,
+            album=self.album,
+            composer=self.composer,
+            compilation=self.compilation,
+        )
 
 
 def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
     """Append *row*; its id and time are set here."""
-    db.execute(
-        """
-        insert into feedback
-            (path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-        [
-            path_bytes(row.path),
-            row.fingerprint,
-            row.kind,
-            list_json(row.old),
-            list_json(row.new),
-            row.via,
-            row.artist,
-            row.album_artist,
-            row.album,
-            int(row.compilation),
-            time_text(now),
-        ],
-    )
+    values: dict[str, Any] = {
+        "path": path_bytes(row.path),
+        "fingerprint": row.fingerprint,
+        "kind": row.kind,
+        "old": list_json(row.old),
+        "new": list_json(row.new),
+        "via": row.via,
+        "artist": row.artist,
+        "album_artist": row.album_artist,
+        "album": row.album,
+        "composer": row.composer,
+        "compilation": int(row.compilation),
+        "at": time_text(now),
+        **as_columns(row.keys),
+    }
+    places = ", ".join(f":{name}" for name in values)
+    db.execute(f"insert into feedback ({', '.join(values)}) values ({places})", values)
 
 
 def all_feedback(db: Database) -> list[FeedbackRow]:
@@ -81,11 +93,6 @@ def feedback_after(db: Database, last_id: int) -> list[FeedbackRow]:
 def feedback_of_track(db: Database, fingerprint: str) -> list[FeedbackRow]:
     """Return what was said of this track, the oldest first."""
     return _rows(db, "where fingerprint = ? order by id", [fingerprint])
-
-
-def feedback_of_artist(db: Database, artist: str) -> list[FeedbackRow]:
-    """Return the labels people gave to tracks of *artist* (as tagged), the oldest first."""
-    return _rows(db, f"where artist = ? and kind in {LABELS} order by id", [artist])
 
 
 def last_feedback_id(db: Database) -> int:
@@ -133,4 +140,5 @@ def _row(row: Sequence[Any]) -> FeedbackRow:
         album=row[9],
         compilation=bool(row[10]),
         at=row[11],
+        composer=row[12],
     )

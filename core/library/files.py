@@ -9,6 +9,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
+from core.library.keys import as_columns
+from core.names import Keys, keys_of
 from core.stamp import Stamp
 
 __all__ = [
@@ -84,6 +86,17 @@ class FileRow:
     head: str | None = None  # hash of the first MiB of its audio, blind to tags
     tries: int = 0  # how often it failed by what may pass
     retry_at: str | None = None  # when it is tried again
+
+    @property
+    def keys(self) -> Keys:
+        """Whose music it is, for comparing."""
+        return keys_of(
+            artist=self.artist,
+            album_artist=self.album_artist,
+            album=self.album,
+            composer=self.composer,
+            compilation=self.compilation,
+        )
 
     @property
     def was_read(self) -> bool:
@@ -352,6 +365,7 @@ def _insert(db: Database, row: FileRow) -> None:
         "head": row.head,
         "tries": row.tries,
         "retry_at": row.retry_at,
+        **as_columns(row.keys),
     }
     names = ", ".join(values)
     places = ", ".join(f":{name}" for name in values)

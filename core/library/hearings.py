@@ -25,6 +25,7 @@ __all__ = [
     "hearing_of",
     "labelled",
     "labels",
+    "last_hearing_id",
     "save_hearing",
     "save_verdict",
     "stale_tagged",
@@ -124,6 +125,12 @@ def hearing_of(db: Database, fingerprint: str) -> HearingRow | None:
         [fingerprint],
     ).fetchone()
     return _hearing(row) if row else None
+
+
+def last_hearing_id(db: Database) -> int:
+    """Return a number that grows with each hearing that is saved, 0 where there is none."""
+    newest: int = db.execute("select coalesce(max(rowid), 0) from hearings").fetchone()[0]
+    return newest
 
 
 def drop_segments(db: Database, fingerprint: str) -> None:

@@ -17,10 +17,11 @@ from sqlite_utils import Database, Migrations
 from core.errors import LibraryError
 from core.library.backup import back_up
 from core.library.faults import told
+from core.library.keys import give_keys
 
 __all__ = ["BACKUPS", "SCHEMA_VERSION", "open_library", "writing"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_TIMEOUT_S = 30.0
 BACKUPS = "backups"  # the folder of backups beside the record
 
@@ -45,6 +46,14 @@ def m003_safety(db: Database) -> None:
     """Keep what a write can be taken back by, who writes, and when a failed file is tried again."""
     for statement in SAFETY:
         db.execute(statement)
+
+
+@migrations()
+def m004_keys(db: Database) -> None:
+    """Keep whose music it is as keys, so that every spelling of an artist is found at once."""
+    for statement in KEYS:
+        db.execute(statement)
+    give_keys(db)
 
 
 def open_library(path: Path) -> Database:
@@ -311,4 +320,19 @@ SAFETY = (
     # the backlog, however large the library: what is to be read next, how much is left
     "create index files_unread on files (path, gone_at) "
     "where state = 'pending' and existing and fingerprint is null and head is null",
+)
+
+KEYS = (
+    "alter table feedback add column composer text",
+    # empty for nobody in particular; made of the columns of like name by core/names.py
+    *(
+        f"alter table {table} add column {key}_key text not null default ''"
+        for table in ("files", "feedback")
+        for key in ("composer", "artist", "album")
+    ),
+    *(
+        f"create index {table}_by_{key}_key on {table} ({key}_key) where {key}_key != ''"
+        for table in ("files", "feedback")
+        for key in ("composer", "artist", "album")
+    ),
 )

@@ -179,6 +179,7 @@ def _feedback_entry(db: Database, row: FeedbackRow) -> Entry:
         "artist": row.artist,
         "album_artist": row.album_artist,
         "album": row.album,
+        "composer": row.composer,
         "compilation": row.compilation,
         "file": _file_entry(db, row.path),
     }
@@ -273,6 +274,7 @@ def _put_back_feedback(db: Database, entry: Entry) -> bool:
         **{key: entry[key] for key in FEEDBACK_KEYS},
         old=tuple(entry["old"]),
         new=tuple(entry["new"]),
+        composer=entry.get("composer"),  # not in a log of an older program
     )
     if any(
         _is_same_word(said, row) for row in feedback_log.feedback_of_track(db, said.fingerprint)

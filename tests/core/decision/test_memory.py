@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlite_utils import Database
 
 from core.decision import memory
-from core.decision.memory import Evidence, Whose
+from core.decision.memory import KAPPA, WEIGHT, Counts, Evidence
 from core.decision.verdict import GenreConfidence, Verdict
+from core.library.evidence import Voiced
 from core.library.feedback_log import FeedbackRow, record_feedback
+from core.library.files import remember_track, save_file
 from core.library.schema import open_library
+from core.names import keys_of
 from core.taxonomy import fold
-from tests.factories import NOON
+from tests.factories import NOON, file_row
 
 
 @pytest.fixture
@@ -42,26 +46,61 @@ def say(db: Database, fingerprint: str, kind: str, *new: str, old: str = "Rock",
     record_feedback(db, row, NOON)
 
 
+def lie(db: Database, fingerprint: str, genre: str, origin: str, **whose: object) -> None:
+    """Let a file of the track lie there with this genre."""
+    remember_track(db, fingerprint, 60.0, NOON)
+    row = file_row(
+        f"/m/{fingerprint}.mp3",
+        fingerprint=fingerprint,
+        genres=(genre,),
+        origin=origin,
+        state="tagged",
+        **whose,
+    )
+    save_file(db, row, NOON)
+
+
+def blended(db: Database, fingerprint: str = "new", **whose: object) -> Verdict:
+    keys = keys_of(**{"artist": None, **whose})  # type: ignore[arg-type]
+    return memory.blend(VERDICT, memory.recall(db, fingerprint, keys))
+
+
 def test_the_word_on_this_very_track_is_certain(db: Database) -> None:
     """The latest word wins."""
     say(db, "f1", "correction", "Pop")
     say(db, "f1", "label", "Jazz", old="Pop")
 
-    blended = memory.blend(VERDICT, memory.recall(db, Whose(fingerprint="f1")))
-
-    assert blended.genres == (GenreConfidence(genre="Jazz", confidence=1.0),)
+    assert blended(db, "f1").genres == (GenreConfidence(genre="Jazz", confidence=1.0),)
 
 
 def test_an_artist_seen_once_pulls_the_next_file_their_way(db: Database) -> None:
     """p = (n_c + kappa p_model) / (n + kappa)."""
     say(db, "f1", "correction", "Jazz", artist="Ann")
 
-    blended = memory.blend(VERDICT, memory.recall(db, Whose(fingerprint="f2", artist="Ann")))
+    best = blended(db, artist="Ann").best
 
-    best = blended.best
     assert best is not None
     assert best.genre == "Jazz"
-    assert best.confidence == pytest.approx((1 + 0.8 * 0.3) / 1.8)
+    assert best.confidence == pytest.approx((1 + KAPPA * 0.3) / (1 + KAPPA))
+
+
+def test_an_artist_is_known_in_every_spelling(db: Database) -> None:
+    """Case, accents, articles and guests make no new artist."""
+    say(db, "f1", "correction", "Jazz", artist="The Änn feat. Bob")
+
+    assert blended(db, artist="ANN").evidence == "artist and model"
+
+
+def test_an_artist_of_two_genres_is_decided_by_the_model(db: Database) -> None:
+    """Where people's words are even, the model's word tips the scale."""
+    say(db, "f1", "correction", "Jazz", artist="Ann")
+    say(db, "f2", "correction", "Rock", old="Jazz", artist="Ann")
+
+    best = blended(db, artist="Ann").best
+
+    assert best is not None
+    assert best.genre == "Rock"
+    assert best.confidence < 0.7
 
 
 def test_the_album_has_more_authority_than_the_artist(db: Database) -> None:
@@ -70,22 +109,98 @@ def test_the_album_has_more_authority_than_the_artist(db: Database) -> None:
     say(db, "f2", "correction", "Jazz", artist="Ann", album="One")
     say(db, "f3", "label", "Pop", artist="Ann", album="Two")
 
-    same = memory.recall(db, Whose(fingerprint="f4", artist="Ann", album="Two"))
+    found = blended(db, artist="Ann", album="Two")
 
-    assert dict(same.album) == {"Pop": 1}
-    assert memory.blend(VERDICT, same).genres[0].genre == "Pop"
+    assert found.genres[0].genre == "Pop"
+    assert found.evidence == "album and model"
+
+
+def test_the_composer_has_more_authority_than_the_artist(db: Database) -> None:
+    """An orchestra plays film music and Bach."""
+    for number in range(3):
+        say(db, f"s{number}", "label", "Soundtrack", artist="Orchestra", composer="Zimmer")
+    say(db, "b", "label", "Classical", artist="Orchestra", composer="Bach")
+
+    best = blended(db, artist="Orchestra", composer="Bach").best
+
+    assert best is not None
+    assert best.genre == "Classical"
 
 
 @pytest.mark.parametrize(
-    "whose", [{"artist": "Various Artists"}, {"artist": "Ann", "compilation": True}]
+    "whose",
+    [
+        {"artist": "Various Artists"},
+        {"artist": "Ann", "compilation": True},
+        {"artist": "Ann", "album_artist": "Various Artists", "album": "Hits"},
+    ],
 )
 def test_compilations_carry_no_artist_evidence(db: Database, whose: dict[str, object]) -> None:
-    """Various artists are no artist."""
-    say(db, "f1", "correction", "Jazz", artist=whose["artist"])
+    """Various artists are no artist, and a label's choice is no artist's album."""
+    say(db, "f1", "correction", "Jazz", **whose)
 
-    evidence = memory.recall(db, Whose(fingerprint="f2", **whose))  # type: ignore[arg-type]
+    assert blended(db, **whose) == VERDICT
 
-    assert evidence == Evidence(track=None, album={}, artist={})
+
+def test_an_uncorrected_tag_of_ours_is_a_whisper(db: Database) -> None:
+    """It says less than a person, and nothing once a person spoke of that track."""
+    lie(db, "f1", "Jazz", "ours", artist="Ann")
+    whisper = blended(db, artist="Ann").genres
+
+    assert [item.genre for item in whisper] == ["Rock", "Jazz"]
+    assert whisper[1].confidence == pytest.approx(
+        (WEIGHT["ours"] + KAPPA * 0.3) / (WEIGHT["ours"] + KAPPA)
+    )
+    say(db, "f1", "correction", "Pop", old="Jazz", artist="Ann")
+    assert blended(db, artist="Ann").genres[0].genre == "Pop"
+
+
+def test_a_broad_store_genre_says_nothing_of_the_artist(db: Database) -> None:
+    """What came with the file is weak, and "Alternative" is no evidence at all."""
+    lie(db, "f1", "Alternative", "arrived", artist="Ann")
+    broad = frozenset((fold("Alternative"),))
+
+    assert not memory.recall(db, "new", keys_of(artist="Ann"), broad=broad).artist
+    assert memory.recall(db, "new", keys_of(artist="Ann")).artist == Counts(
+        said={"alternative": WEIGHT["arrived"]}
+    )
+
+
+def test_not_this_weighs_against_a_genre_for_the_album(db: Database) -> None:
+    """What is taken from it goes to no other genre: we are no surer of those."""
+    say(db, "f1", "rejection", old="Rock", artist="Ann", album="One")
+
+    found = {item.genre: item.confidence for item in blended(db, artist="Ann", album="One").genres}
+
+    assert found["Jazz"] == pytest.approx(0.3)
+    assert found["Rock"] < 0.3
+
+
+def test_a_neighbour_speaks_by_its_closeness() -> None:
+    """The same sound counts whole, a far one not at all; the track itself is no neighbour."""
+    heard = np.array([1.0, 0.0], np.float32)
+    others = Voiced(
+        fingerprints=("close", "far", "self", "not this"),
+        genres=("Jazz", "Pop", "Metal", "Rock"),
+        refused=(False, False, False, True),
+        heard=np.array([[2, 0], [0, 1], [1, 0], [3, 0]], np.float32),
+    )
+
+    near, spelled = memory.neighbours(heard, others, but="self")
+    found = memory.blend(VERDICT, Evidence(neighbours=near, spelled=spelled))
+
+    assert near == Counts(said={"jazz": pytest.approx(1.0)}, refused={"rock": pytest.approx(1.0)})
+    assert found.best is not None
+    assert found.best.genre == "Jazz"
+    assert found.evidence == "neighbours and model"
+
+
+def test_who_was_not_heard_has_no_neighbours() -> None:
+    """Without a backbone, or before anybody said anything, the memory goes on without them."""
+    nobody = Voiced(fingerprints=(), genres=(), refused=(), heard=np.zeros((0, 0), np.float32))
+
+    assert memory.neighbours(None, nobody, but="") == (Counts(), {})
+    assert memory.neighbours(np.ones(3, np.float32), nobody, but="") == (Counts(), {})
 
 
 def test_a_rejected_genre_is_remembered_until_taken_back(db: Database) -> None:

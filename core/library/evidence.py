@@ -1,0 +1,144 @@
+"""What the record knows of the genres of a track's composer, artist, album and neighbours.
+
+A read for the memory: people's words first, else what came with the file or what we wrote.
+It weighs nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from core.library.codec import as_list
+from core.names import Keys
+
+__all__ = ["Said", "Voiced", "said_of", "voiced"]
+
+MOST = 400  # words of one artist that are read, the newest; more would say the same again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What is said of one track: by a person, or else by the file's own tag."""
+
+    fingerprint: str
+    genre: str
+    whose: str  # "person", "arrived", "program" or "ours"
+    keys: Keys
+    refused: bool = False  # a person said that it is not this genre, and nothing else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Voiced:
+    """The tracks that a person gave a genre, as heard; row by row."""
+
+    fingerprints: tuple[str, ...]
+    genres: tuple[str, ...]
+    refused: tuple[bool, ...]  # the person said that it is not this genre
+    heard: NDArray[np.float32]  # [tracks, d]: the backbone's embedding
+
+
+def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
+    """Return what is said of the tracks that share one of *keys*, but for the track *but*.
+
+    Each track speaks once: by the person's last word, else by one of its files.
+    """
+    words = {said.fingerprint: said for said in _by_people(db, keys, but)}
+    for said in _by_files(db, keys, but):
+        words.setdefault(said.fingerprint, said)
+    return [said for said in words.values() if said.genre]
+
+
+def voiced(db: Database) -> Voiced:
+    """Return every track with a person's word that was heard with the backbone."""
+    rows = db.execute(
+        """
+        select feedback.fingerprint, feedback.kind, feedback.old, feedback.new, hearings.embedding
+        from feedback
+        join hearings using (fingerprint)
+        where feedback.id in (
+                select max(id) from feedback where kind != 'reversion' group by fingerprint
+            )
+            and hearings.embedding is not null
+        order by feedback.id
+        """
+    ).fetchall()
+    said = [(row[0], *_word(row[1], row[2], row[3]), row[4]) for row in rows]
+    kept = [row for row in said if row[1]]
+    return Voiced(
+        fingerprints=tuple(row[0] for row in kept),
+        genres=tuple(row[1] for row in kept),
+        refused=tuple(row[2] for row in kept),
+        heard=_stacked(row[3] for row in kept),
+    )
+
+
+def _by_people(db: Database, keys: Keys, but: str) -> list[Said]:
+    clause, values = _sharing("feedback", keys)
+    rows = db.execute(
+        f"""
+        select fingerprint, kind, old, new, composer_key, artist_key, album_key
+        from feedback
+        where id in (
+                select max(id) from feedback
+                where kind != 'reversion' and fingerprint in ({clause}) and fingerprint != ?
+                group by fingerprint
+            )
+        order by id desc
+        limit {MOST}
+        """,
+        [*values, but],
+    ).fetchall()
+    return [_person(row) for row in rows]
+
+
+def _by_files(db: Database, keys: Keys, but: str) -> list[Said]:
+    clause, values = _sharing("files", keys)
+    rows = db.execute(
+        f"""
+        select fingerprint, genres, origin, composer_key, artist_key, album_key
+        from files
+        where fingerprint in ({clause}) and fingerprint != ?
+            and origin in ('ours', 'arrived', 'program')
+            and genres != '[]'
+            and gone_at is null
+        order by changed_at desc
+        limit {MOST}
+        """,
+        [*values, but],
+    ).fetchall()
+    return [
+        Said(fingerprint=row[0], genre=as_list(row[1])[0], whose=row[2], keys=_keys(row[3:]))
+        for row in rows
+    ]
+
+
+def _sharing(table: str, keys: Keys) -> tuple[str, list[str]]:
+    """SQL for the fingerprints of *table* that share a key, and its values."""
+    named = {"composer": keys.composer, "artist": keys.artist, "album": keys.album}
+    parts = [f"select fingerprint from {table} where {key}_key = ?" for key in named if named[key]]
+    return " union ".join(parts) or "select null", [key for key in named.values() if key]
+
+
+def _person(row: Sequence[Any]) -> Said:
+    genre, refused = _word(row[1], row[2], row[3])
+    keys = _keys(row[4:])
+    return Said(fingerprint=row[0], genre=genre, whose="person", keys=keys, refused=refused)
+
+
+def _word(kind: str, old: str, new: str) -> tuple[str, bool]:
+    """The genre that a person's word is about, and whether it was refused; "" for none."""
+    said = as_list(old) if kind == "rejection" else as_list(new)
+    return (said[0] if said else "", kind == "rejection")
+
+
+def _keys(row: Sequence[Any]) -> Keys:
+    return Keys(composer=row[0], artist=row[1], album=row[2])
+
+
+def _stacked(blobs: Iterable[bytes]) -> NDArray[np.float32]:
+    rows = [np.frombuffer(blob, "<f2").astype(np.float32) for blob in blobs]
+    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
