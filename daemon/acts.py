@@ -160,16 +160,17 @@ class Desk:
 
         Each by its own undo record, the latest first; the first that is refused ends it.
         """
-        past = undoing.standing_down_to(self._db, path, back_to)
-        if not past:
+        last = writes.newest_standing_write(self._db, path)
+        if last is None:
             return Tagged(path=path, reason="there is no write of ours to undo", failed=True)
         try:
             row, _ = self._read(path, None if dry_run else now)
+            past = undoing.standing_down_to(self._db, row, back_to)
             for write in past:
                 journal.check_undo(row, write)
                 row = self._would_undo(row, write) if dry_run else self._undo(row, write, now)
         except GenrewatchError as error:
-            return Tagged(path=path, old=past[0].new, reason=error.reason, failed=True)
+            return Tagged(path=path, old=last.new, reason=error.reason, failed=True)
         reason = "would be undone" if dry_run else "undone"
         return Tagged(
             path=path, old=past[0].new, new=row.genres, written=not dry_run, reason=reason

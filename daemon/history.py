@@ -11,6 +11,8 @@ from core.library.writes import WriteRow
 
 __all__ = ["Event", "history_of"]
 
+REPLACED = "another file of this track lies there now"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -66,7 +68,7 @@ def _write(row: WriteRow, begun: dict[int, str]) -> Event:
         old=row.old,
         new=row.new,
         state=row.state,
-        reason=row.reason,
+        reason=row.reason or (REPLACED if row.replaced else ""),
         undoes=None if row.undoes is None else begun.get(row.undoes),
     )
 

@@ -45,13 +45,12 @@ __all__ = [
 def probe_options(db: Database, path: str) -> dict[str, bool]:
     """Return what a probe of the file must tell beside the usual.
 
-    Where it may be again what it was before our last write, all its bytes are asked for.
+    Where it may be again what it was before a write of ours, all its bytes are asked for.
     """
     entry = look(path)
-    past = writes.newest_standing_write(db, path)
-    if entry is None or past is None or past.before is None:
-        return {}
-    return {"whole": True} if entry.stamp.size == past.before.size else {}
+    before = [row.before for row in writes.standing_writes_at(db, path) if row.before]
+    may_be = entry is not None and any(stamp.size == entry.stamp.size for stamp in before)
+    return {"whole": True} if may_be else {}
 
 
 def meet_probe(
@@ -198,7 +197,7 @@ def learn_spellings(db: Database, genres: tuple[str, ...], now: datetime) -> Non
 def _save_row(db: Database, met: Met, row: FileRow, now: datetime) -> None:
     if met.moved_from is not None:
         files.move_file(db, met.moved_from, row.path, row.stamp)
-        writes.move_writes(db, met.moved_from, row.path)
+        writes.move_writes(db, met.moved_from, row.path, row.fingerprint)
     files.save_file(db, row, now)
 
 
@@ -208,7 +207,8 @@ def _known(db: Database, reading: Reading, may_have_moved: Callable[[FileRow], b
     same = at_path is not None and is_same_track(at_path, reading)
     moved = None if same else _moved_from(db, reading, may_have_moved)
     where = moved.path if moved else path
-    past = [row for row in writes.writes_at(db, where) if row.fingerprint == fingerprint]
+    rows = writes.writes_at(db, where)
+    past = [row for row in rows if row.fingerprint == fingerprint and not row.replaced]
     standing = [row for row in past if row.state == "done" and row.undoes is None]
     return Known(
         at_path=at_path,

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.errors import ConfigError
+from core.errors import ConfigError, WriteRefused
 from core.library import writes
+from core.library.files import FileRow
 from core.library.writes import WriteRow
 from daemon.config import Tags
 
@@ -52,12 +53,19 @@ def chosen(rows: Iterable[WriteRow]) -> list[Choice]:
     return [Choice(path=path, back_to=write) for path, write in earliest.items()]
 
 
-def standing_down_to(db: Database, path: str, back_to: int | None) -> list[WriteRow]:
-    """Return the standing writes of a file down to *back_to*, or the last, the latest first."""
-    if back_to is None:
-        last = writes.newest_standing_write(db, path)
-        return [last] if last else []
-    return [row for row in writes.standing_writes_at(db, path) if row.id >= back_to]
+def standing_down_to(db: Database, file: FileRow, back_to: int | None) -> list[WriteRow]:
+    """Return the standing writes of a file down to *back_to*, or the last, the latest first.
+
+    What was done to other music at the same path is none of them. Raises WriteRefused where
+    nothing is left.
+    """
+    standing = writes.standing_writes_at(db, file.path)
+    ours = [row for row in standing if row.fingerprint == file.fingerprint]
+    if not ours:
+        raise WriteRefused(
+            "other music lies there now, so there is nothing of ours to take back", file.path
+        )
+    return ours[:1] if back_to is None else [row for row in ours if row.id >= back_to]
 
 
 def moment_of(text: str, now: datetime) -> datetime:
@@ -81,7 +89,7 @@ def moment_of(text: str, now: datetime) -> datetime:
 
 def forgettable(db: Database, paths: Iterable[str], before: datetime | None) -> list[WriteRow]:
     """Return the writes of these files, or from *before* a moment, that keep an undo record."""
-    rows = [row for path in paths for row in writes.standing_writes_at(db, path)]
+    rows = [row for path in paths for row in writes.writes_at(db, path) if row.state == "done"]
     if before is not None:
         rows = writes.writes_before(db, before)
     return [row for row in rows if row.undo_size]

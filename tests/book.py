@@ -116,7 +116,7 @@ class Book:
             self._new(path, seen, judged=judged)
             return
         self.entries[path] = self.entries.pop(moved)
-        self._past.setdefault(path, {}).update(self._past.pop(moved, {}))
+        self._past.setdefault(path, {})[seen.track] = self._past[moved].pop(seen.track, Past())
         self._known(path, seen, was_away=True)
 
     def named(self, path: Path, genre: str) -> None:

@@ -21,7 +21,7 @@ from core.library.keys import give_keys
 
 __all__ = ["BACKUPS", "SCHEMA_VERSION", "open_library", "writing"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_TIMEOUT_S = 30.0
 BACKUPS = "backups"  # the folder of backups beside the record
 
@@ -54,6 +54,12 @@ def m004_keys(db: Database) -> None:
     for statement in KEYS:
         db.execute(statement)
     give_keys(db)
+
+
+@migrations()
+def m005_replaced(db: Database) -> None:
+    """Tell what was done to a file from what was done to another of its track that lay there."""
+    db.execute("alter table tag_writes add column replaced integer not null default 0")
 
 
 def open_library(path: Path) -> Database:

@@ -43,8 +43,9 @@ COLUMNS = (
     "id, path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state, reason, "
     "writer_pid, writer_started, begun_at, closed_at, after_mtime_ns, writer_boot, before_size, "
     "before_mtime_ns, before_ctime_ns, before_inode, copy_size, copy_mtime_ns, "
-    "copy_inode, hash_before, hash_after, prepared_at, kept, undo_size"
+    "copy_inode, hash_before, hash_after, prepared_at, kept, undo_size, replaced"
 )
+STANDING = "state = 'done' and undoes is null and not replaced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class WriteRow:
     prepared_at: str | None = None  # the copy is whole on disk, and the undo record is here
     kept: bool = False  # the original may still lie under the scratch name
     undo_size: int = 0
+    replaced: bool = False  # another file of this track moved to its path since
     id: int = 0
 
 
@@ -249,35 +251,23 @@ def open_write_at(db: Database, path: str) -> WriteRow | None:
 
 def newest_standing_write(db: Database, path: str) -> WriteRow | None:
     """Return the last write of this file that stands and can be undone."""
-    return _first(
-        _rows(
-            db,
-            "where path = ? and state = 'done' and undoes is null order by id desc limit 1",
-            [path_bytes(path)],
-        )
-    )
+    clause = f"where path = ? and {STANDING} order by id desc limit 1"
+    return _first(_rows(db, clause, [path_bytes(path)]))
 
 
 def standing_writes_at(db: Database, path: str) -> list[WriteRow]:
     """Return the writes of this file that stand and can be undone, the latest first."""
-    return _rows(
-        db,
-        "where path = ? and state = 'done' and undoes is null order by id desc",
-        [path_bytes(path)],
-    )
+    return _rows(db, f"where path = ? and {STANDING} order by id desc", [path_bytes(path)])
 
 
 def writes_since(db: Database, moment: datetime) -> list[WriteRow]:
     """Return the standing writes begun since *moment* that can be undone, the latest first."""
-    return _rows(
-        db,
-        "where state = 'done' and undoes is null and begun_at >= ? order by id desc",
-        [time_text(moment)],
-    )
+    clause = f"where {STANDING} and begun_at >= ? order by id desc"
+    return _rows(db, clause, [time_text(moment)])
 
 
 def writes_before(db: Database, moment: datetime) -> list[WriteRow]:
-    """Return the standing writes begun before *moment*, the latest first."""
+    """Return the done writes begun before *moment* and not taken back, the latest first."""
     return _rows(
         db,
         "where state = 'done' and undoes is null and begun_at < ? order by id desc",
@@ -310,7 +300,7 @@ def finished_writes(db: Database) -> list[WriteRow]:
 
 def last_writes(db: Database, limit: int) -> list[WriteRow]:
     """Return the last standing writes that can be undone, the latest first; -1 for all."""
-    return _rows(db, "where state = 'done' and undoes is null order by id desc limit ?", [limit])
+    return _rows(db, f"where {STANDING} order by id desc limit ?", [limit])
 
 
 def our_genres_of_track(db: Database, fingerprint: str) -> list[tuple[str, ...]]:
@@ -337,11 +327,19 @@ def was_undone(db: Database, fingerprint: str) -> bool:
     return row is not None and row[0] == "undo"
 
 
-def move_writes(db: Database, old: str, new: str) -> None:
-    """Let the history follow a file that moved, so that its writes can still be undone."""
+def move_writes(db: Database, old: str, new: str, fingerprint: str | None) -> None:
+    """Let the history follow a file of this track that moved: its writes can still be undone.
+
+    What was done to another file of the track, which lay at *new* before, was done to other
+    bytes: it is told, but no more taken back.
+    """
     db.execute(
-        "update tag_writes set path = ? where path = ? and state != 'open'",
-        [path_bytes(new), path_bytes(old)],
+        "update tag_writes set replaced = 1 where path = ? and fingerprint = ? and state != 'open'",
+        [path_bytes(new), fingerprint],
+    )
+    db.execute(
+        "update tag_writes set path = ? where path = ? and fingerprint = ? and state != 'open'",
+        [path_bytes(new), path_bytes(old), fingerprint],
     )
 
 
@@ -381,6 +379,7 @@ def _row(row: Sequence[Any]) -> WriteRow:
         prepared_at=row[27],
         kept=bool(row[28]),
         undo_size=row[29],
+        replaced=bool(row[30]),
     )
 
 

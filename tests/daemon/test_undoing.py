@@ -1,5 +1,6 @@
 """What a person takes back, over paper files and the real record."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -264,3 +265,90 @@ def test_what_is_no_moment_is_said(text: str) -> None:
     """With examples of what is."""
     with pytest.raises(ConfigError, match="yesterday"):
         moment_of(text, NOON)
+
+
+# --- a path at which several files lay in turn -----------------------------------------------
+
+
+def other_music_at(house: PaperHouse, path: Path) -> None:
+    """Let another track take the file's place, by a rename, and be tagged."""
+    new = house.root / "new"
+    paper(new, f"other than {path.name}")
+    new.rename(path)
+    house.settle()
+    house.time += 100
+
+
+def test_what_was_done_to_the_file_that_lay_there_before_is_not_offered(
+    house: PaperHouse,
+) -> None:
+    """A copy moves to where its original was, two writes later: its own write is taken back."""
+    copy, path = house.music / "copy.mp3", house.music / "a.mp3"
+    paper(copy, "A", ("Unknown",))
+    before = copy.read_bytes()
+    house.settle()
+    paper(path, "A", ("Unknown",), "a title")
+    house.settle()
+    assert house.desk.tag(str(path), ("Zydeco",), house.now(), dry_run=False).written
+    other_music_at(house, path)
+    copy.rename(path)
+    house.settle()
+
+    done = undo(house, path)
+
+    assert not done.failed, done
+    assert path.read_bytes() == before
+    assert undo(house, path).failed
+    assert path.read_bytes() == before
+
+
+def test_a_backup_from_before_our_write_has_no_write_to_take_back(house: PaperHouse) -> None:
+    """Even where a vanished copy lets it look like a move."""
+    path, copy, backup = house.music / "a.mp3", house.music / "b.mp3", house.root / "backup"
+    paper(path, "A", ("Rock",))
+    house.settle()
+    shutil.copy2(path, backup)
+    assert house.desk.tag(str(path), ("Rock",), house.now(), dry_run=False).written
+    shutil.copyfile(path, copy)
+    house.settle()
+    copy.unlink()
+    house.settle()
+    other_music_at(house, path)
+    shutil.copy2(backup, path)
+    house.settle()
+
+    assert undo(house, path).failed
+    assert path.read_bytes() == backup.read_bytes()
+
+
+def test_a_backup_is_ours_again_where_other_music_lay_meanwhile(house: PaperHouse) -> None:
+    """What we wrote to that other music does not stand in the way."""
+    path, backup = house.music / "a.mp3", house.root / "backup"
+    paper(path, "A", ("Unknown",))
+    before = path.read_bytes()
+    house.settle()
+    shutil.copy2(path, backup)
+    other_music_at(house, path)
+    shutil.copy2(backup, path)
+    house.settle()
+
+    assert not undo(house, path).failed
+    assert path.read_bytes() == before
+
+
+def test_what_another_file_took_the_place_of_stays_in_the_history(house: PaperHouse) -> None:
+    """It is told, and its undo record can be dropped."""
+    copy, path = house.music / "copy.mp3", house.music / "a.mp3"
+    paper(copy, "A", ("Unknown",))
+    house.settle()
+    paper(path, "A", ("Unknown",), "a title")
+    house.settle()
+    other_music_at(house, path)
+    copy.rename(path)
+    house.settle()
+
+    told = [event.reason for event in history_of(house.db, str(path))]
+    freed = [row.id for row in forgettable(house.db, [str(path)], None)]
+
+    assert "another file of this track lies there now" in told
+    assert len(freed) == 3

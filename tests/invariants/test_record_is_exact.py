@@ -399,7 +399,7 @@ class Machine(RuleBasedStateMachine):
         return [
             row
             for row in writes.writes_at(self.house.db, str(path))
-            if row.state == "done" and row.undoes is None
+            if row.state == "done" and row.undoes is None and not row.replaced
             and tracks()[row.fingerprint or ""] == self.book.entries[path].track
         ]  # fmt: skip
 

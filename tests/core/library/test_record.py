@@ -116,6 +116,16 @@ def test_a_record_of_version_2_is_brought_up(tmp_path: Path) -> None:
     assert files.file_at(db, "/m/\udcff.mp3") is not None
 
 
+def test_a_record_of_version_3_is_brought_up(tmp_path: Path) -> None:
+    """What it could take back can still be taken back."""
+    db = open_library(of_version(3, tmp_path))
+
+    assert db.execute("pragma user_version").fetchone()[0] == SCHEMA_VERSION
+    [done] = writes.standing_writes_at(db, "/m/a.mp3")
+    assert (done.new, done.replaced, done.undo_size) == (("Jazz",), False, 5)
+    assert writes.undo_record(db, done.id) == b"patch"
+
+
 def test_what_the_cheap_identity_is_made_of_comes_back(db: Database) -> None:
     """Volume, first bytes and the next try are kept with the file."""
     row = file_row(
