@@ -23,6 +23,7 @@ from core.errors import ModelError
 __all__ = [
     "BACKBONE",
     "BACKBONE_FORMAT",
+    "Answers",
     "Calibration",
     "Manifest",
     "Registry",
@@ -61,13 +62,28 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Answers that a model gave blind: how sure it was, whether rightly, of which artist."""
+
+    sure: tuple[float, ...] = ()
+    right: tuple[bool, ...] = ()
+    artist: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How raw scores become confidences; *threshold* keeps *promise*, None without evidence."""
+    """How raw scores become confidences; *threshold* keeps *promise*, None without evidence.
+
+    Models of older programs tell neither *longest* nor the evidence.
+    """
 
     temperature: float
     bias: tuple[float, ...]  # per genre, in the manifest's order
     threshold: float | None
     promise: float
+    longest: int | None = None  # segments of the longest tracks that it holds for
+    collection: Answers | None = None  # from the collection that the model was measured on
+    library: Answers = Answers()  # from the user's labels, each judged without its artist
 
 
 def load(folder: Path) -> Manifest:
@@ -100,11 +116,26 @@ def load_calibration(manifest: Manifest) -> Calibration:
             bias=tuple(float(document["bias"].get(genre, 0.0)) for genre in manifest.genres),
             threshold=None if threshold is None else float(threshold),
             promise=float(document["promise"]),
+            longest=int(document["longest"]) if document.get("longest") else None,
+            collection=_evidence(document["collection"]) if "collection" in document else None,
+            library=_evidence(document.get("library", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"the model's calibration is incomplete ({error})", str(manifest.folder)
         ) from error
+
+
+def _evidence(document: Mapping[str, Any]) -> Answers:
+    """Read columns of equal length; raises TypeError and ValueError."""
+    found = Answers(
+        sure=tuple(float(value) for value in document.get("sure", ())),
+        right=tuple(bool(value) for value in document.get("right", ())),
+        artist=tuple(int(value) for value in document.get("artist", ())),
+    )
+    if not len(found.sure) == len(found.right) == len(found.artist):
+        raise ValueError("its evidence is of unequal length")
+    return found
 
 
 def base_dir(*, backbone: bool) -> Path:

@@ -72,7 +72,7 @@ class Policy:
     """When a genre may be written."""
 
     threshold: Literal["promise"] | float = "promise"
-    promise: float = 0.9
+    precision: float = 0.9
     propagate: Literal["never", "auto"] = "never"
     empty_values: tuple[str, ...] = (
         "Unknown",
@@ -175,7 +175,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "watch.quiet_hours": (0.0, 8760.0),
     "tags.undo_mb": (1, 1_000_000),
     "policy.threshold": (0.0, 1.0),
-    "policy.promise": (0.5, 0.999),
+    "policy.precision": (0.5, 0.999),
     "workers.count": (1, 64),
     "workers.idle_seconds": (0.0, 86400.0),
     "workers.nice": (0, 19),
@@ -188,6 +188,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "web.port": (1, 65535),
     "web.max_upload_mb": (1, 4096),
 }
+
+RENAMED: Mapping[str, str] = {"policy.promise": "precision"}  # options by their older names
 
 
 def load(path: Path | None) -> Config:
@@ -261,6 +263,7 @@ def expand(folder: str) -> str:
 def _table(kind: Any, document: Mapping[str, Any], prefix: str) -> Any:
     hints = typing.get_type_hints(kind)
     known = {item.name for item in fields(kind)}
+    document = {RENAMED.get(prefix + key, key): value for key, value in document.items()}
     for key in document:
         if key not in known:
             raise ConfigError(f"unknown option {prefix}{key}", None, _suggest(key, known, prefix))

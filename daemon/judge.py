@@ -16,12 +16,19 @@ from core.decision import memory
 from core.decision.feedback import Origin
 from core.decision.memory import Evidence
 from core.decision.policy import Decision, Standing, decide, threshold_of
-from core.decision.verdict import GenreConfidence, Verdict, calibrate, pool, segment_probabilities
+from core.decision.promise import Cases, Footing, footing, no_cases, promise, promised_before
+from core.decision.verdict import (
+    GenreConfidence,
+    Verdict,
+    calibrate,
+    confidences,
+    segment_probabilities,
+)
 from core.library import evidence, feedback_log, hearings
 from core.library.evidence import Voiced
 from core.library.files import FileRow
 from core.library.hearings import HearingRow, VerdictRow
-from core.registry import Calibration, Manifest
+from core.registry import Answers, Calibration, Manifest
 from core.taxonomy import fold_all, meaningful, spell
 from daemon.classification import SegmentView
 from daemon.config import Policy
@@ -42,6 +49,7 @@ class Model:
         self.calibration: Calibration = registry.load_calibration(manifest)
         self.weights = np.array(manifest.weights)
         self.bias = np.array(self.calibration.bias)
+        self.footings: dict[float, Footing] = {}  # by the precision promised
 
     @property
     def version(self) -> str:
@@ -123,9 +131,17 @@ class Judge:
         )
 
     def threshold(self) -> float:
-        """Return the lowest confidence that is written."""
-        calibration = self.model().calibration
-        return threshold_of(self._policy.threshold, calibration.threshold)
+        """Return the lowest sureness that is written."""
+        if not isinstance(self._policy.threshold, str):
+            return threshold_of(self._policy.threshold, None)
+        return threshold_of(self._policy.threshold, self.footing().threshold)
+
+    def footing(self) -> Footing:
+        """Return what the promise rests on, for the model in use."""
+        model, precision = self.model(), self._policy.precision
+        if precision not in model.footings:
+            model.footings[precision] = _footing(model.calibration, precision)
+        return model.footings[precision]
 
     def _standing(self, row: FileRow, *, asked: bool, unwritable: str | None) -> Standing:
         genres = row.genres
@@ -158,10 +174,15 @@ class Judge:
         model = self.model()
         if hearing.segments == 0 or hearing.scores is None:
             return Verdict(genres=(), model_version=hearing.model_version, segments=0)
-        pooled = pool(hearing.scores, model.weights)
-        calibrated = calibrate(pooled, model.calibration.temperature, model.bias)
+        said = confidences(
+            hearing.scores,
+            model.weights,
+            model.calibration.temperature,
+            model.bias,
+            model.calibration.longest,
+        )
         return Verdict(
-            genres=_ordered(hearing.genres, calibrated),
+            genres=_ordered(hearing.genres, said),
             model_version=hearing.model_version,
             segments=hearing.segments,
         )
@@ -208,6 +229,22 @@ def verdict_row(fingerprint: str, verdict: Verdict) -> VerdictRow:
         genres=tuple((item.genre, round(item.confidence, 4)) for item in verdict.genres),
         evidence=verdict.evidence,
         segments=verdict.segments,
+    )
+
+
+def _footing(calibration: Calibration, precision: float) -> Footing:
+    if calibration.collection is None:
+        start = promised_before(calibration.threshold, calibration.promise, precision)
+    else:
+        start = promise(_cases(calibration.collection), precision)
+    return footing(start, no_cases(), precision)
+
+
+def _cases(evidence: Answers) -> Cases:
+    return Cases(
+        sure=np.array(evidence.sure, dtype=np.float64),
+        right=np.array(evidence.right, dtype=bool),
+        artist=np.array(evidence.artist, dtype=np.int64),
     )
 
 

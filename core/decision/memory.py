@@ -96,7 +96,9 @@ def neighbours(
     for i, (name, genre) in enumerate(zip(voiced.fingerprints, voiced.genres, strict=True)):
         if name != but and closeness[i]:
             (refused if voiced.refused[i] else said)[fold(genre)] += float(closeness[i])
-    return Counts(said=dict(said), refused=dict(refused)), {fold(genre): genre for genre in voiced.genres}
+    return Counts(said=dict(said), refused=dict(refused)), {
+        fold(genre): genre for genre in voiced.genres
+    }
 
 
 def rejected_genres(db: Database, fingerprint: str) -> frozenset[str]:
@@ -113,7 +115,7 @@ def blend(verdict: Verdict, said: Evidence) -> Verdict:
     """Return *verdict* as changed by what is *said*; the closest source speaks last."""
     if said.track is not None:
         certain = GenreConfidence(genre=said.track, confidence=1.0)
-        return replace(verdict, genres=(certain,), evidence="your word on this track")
+        return replace(verdict, genres=(certain,), evidence="your word on this track", right=None)
     if not verdict.genres:
         return verdict
     names = {**said.spelled, **{fold(item.genre): item.genre for item in verdict.genres}}
@@ -126,7 +128,8 @@ def blend(verdict: Verdict, said: Evidence) -> Verdict:
             spoke = f"{source} and model"
     order = sorted(known, key=lambda key: -known[key])
     mixed = tuple(GenreConfidence(genre=names.get(k, k), confidence=known[k]) for k in order)
-    return replace(verdict, genres=mixed, evidence=spoke)
+    right = verdict.right if spoke == verdict.evidence else None  # it was the model's word alone
+    return replace(verdict, genres=mixed, evidence=spoke, right=right)
 
 
 def shrunk(known: Mapping[str, float], counts: Counts, kappa: float) -> dict[str, float]:
@@ -151,7 +154,9 @@ def without(verdict: Verdict, rejected: frozenset[str]) -> Verdict:
     What is left keeps its confidence: to be told what it is not makes us no surer.
     """
     kept = tuple(item for item in verdict.genres if fold(item.genre) not in rejected)
-    return replace(verdict, genres=kept) if kept else verdict
+    if not kept or kept[0] == verdict.best:
+        return replace(verdict, genres=kept or verdict.genres)
+    return replace(verdict, genres=kept, right=None)
 
 
 def _by_authority(said: Evidence) -> tuple[tuple[str, Counts], ...]:

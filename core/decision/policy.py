@@ -46,10 +46,10 @@ class Decision:
 
 
 def threshold_of(setting: str | float, promised: float | None) -> float:
-    """Return the lowest confidence that may be written.
+    """Return the lowest sureness that may be written.
 
-    *setting* is "promise" or a number; *promised* the model's threshold for the promise,
-    None where it has not enough evidence for one.
+    *setting* is "promise" or a number; *promised* the threshold that keeps the promise,
+    None where there is not enough evidence for one.
     """
     if isinstance(setting, str):
         return NEVER if promised is None else promised
@@ -66,7 +66,7 @@ def decide(verdict: Verdict, standing: Standing, *, threshold: float) -> Decisio
         return Decision(action=Action.NOT_SURE, reason="silent: there is nothing to hear")
     if fold(best.genre) in standing.rejected:
         return Decision(action=Action.NOT_SURE, reason=f"you said that it is not {best.genre}")
-    if best.confidence < threshold:
+    if verdict.sure < threshold:
         return Decision(action=Action.NOT_SURE, reason=_unsure(verdict, threshold))
     if standing.unwritable:
         return Decision(action=Action.LEAVE, reason=standing.unwritable, genre=best.genre)
@@ -94,6 +94,9 @@ def _sure(verdict: Verdict) -> str:
 
 def _unsure(verdict: Verdict, threshold: float) -> str:
     best = verdict.genres[0]
+    guess = f"{best.genre} at {best.confidence:.0%}"
     if threshold > 1:
-        return f"{best.genre} at {best.confidence:.0%}, but no evidence yet to keep the promise"
-    return f"{best.genre} at {best.confidence:.0%}, below the {threshold:.0%} needed"
+        return f"{guess}, but no evidence yet to keep the promise"
+    if verdict.right is not None:
+        guess += f", right with a chance of {verdict.right:.0%}"
+    return f"{guess}, below the {threshold:.0%} needed"

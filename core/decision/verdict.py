@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GenreConfidence", "Verdict", "calibrate", "pool", "segment_probabilities"]
+__all__ = [
+    "GenreConfidence",
+    "Verdict",
+    "calibrate",
+    "confidences",
+    "pool",
+    "segment_probabilities",
+]
 
 Probabilities = NDArray[np.float64]
 
@@ -31,11 +38,19 @@ class Verdict:
     model_version: str
     segments: int
     evidence: str = "model"  # "model", or who else spoke: "this track", "album", "artist"
+    right: float | None = None  # chance that the first genre is right, where the model says it
 
     @property
     def best(self) -> GenreConfidence | None:
         """The surest genre; None where nothing was heard."""
         return self.genres[0] if self.genres else None
+
+    @property
+    def sure(self) -> float:
+        """What the promise's threshold is held against, in [0, 1]; 0 where nothing was heard."""
+        if self.right is not None:
+            return self.right
+        return self.genres[0].confidence if self.genres else 0.0
 
 
 def segment_probabilities(
@@ -69,6 +84,25 @@ def calibrate(
     """Temperature and per-genre bias on pooled probabilities [..., genres] (Guo et al. 2017)."""
     logs = np.log(np.maximum(pooled, 1e-12))
     return np.exp(_log_softmax((logs + bias) / temperature))
+
+
+def confidences(
+    scores: NDArray[np.floating[Any]],
+    weights: NDArray[np.floating[Any]],
+    temperature: float,
+    bias: NDArray[np.floating[Any]],
+    longest: int | None = None,
+) -> Probabilities:
+    """Return the calibrated confidences [G] of a track's *scores* [members, n, G], n at least 1.
+
+    A calibration holds for tracks of the length that it was learned on. One of more than
+    *longest* segments is judged part by part, none longer than that, and gets the mean of
+    what is said of the parts: no surer than of a part, however long it goes on.
+    """
+    parts = -(-scores.shape[1] // longest) if longest else 1
+    pooled = [pool(part, weights) for part in np.array_split(scores, parts, axis=1)]
+    mean: Probabilities = calibrate(np.stack(pooled), temperature, bias).mean(axis=0)
+    return mean
 
 
 def _log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

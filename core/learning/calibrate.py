@@ -1,36 +1,35 @@
-"""From out-of-fold predictions to honest confidences, and to the threshold of the promise.
+"""From out-of-fold predictions to honest confidences, and to the cases for the promise.
 
 Temperature and a shrunk bias per genre (Guo et al. 2017), kept only if they help artists
-they were not fitted on. The threshold follows Geifman & El-Yaniv 2017, tested in a fixed
-order and counted by artist. Never given predictions on tracks that the model was trained on.
+they were not fitted on. Never given predictions on tracks that the model was trained on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.decision.promise import CONFIDENCE, Cases, Promise, promise
 from core.decision.verdict import calibrate
 
 __all__ = [
     "Calibration",
-    "Promise",
+    "blind_cases",
     "cross_fitted",
     "fit_calibration",
     "identity",
     "log_loss",
+    "longest_calibrated",
     "promise_threshold",
-    "upper_error",
 ]
 
 Probabilities = NDArray[np.float64]
 
-# Shares of the tracks answered, from the surest few to most. At most ten are tested, and
-# they are fixed before any answer is compared with the truth.
-COVERAGES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 STRENGTHS = (0.01, 0.1, 1.0)  # L2 on the bias, per track: from free to nearly none
 CROSS_FOLDS = 5
+ENOUGH = 22  # tracks of a length before a calibration holds for it: as many as the promise asks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,21 +40,14 @@ class Calibration:
     bias: NDArray[np.float64]  # [G]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """The confidence from which the promise holds, and the evidence for it."""
-
-    precision: float  # what was promised
-    threshold: float | None  # None: not enough evidence
-    coverage: float  # share of the tracks answered at the threshold
-    artists: int  # with a track answered at the threshold, or at the strictest one tested
-    errors: float  # among them; an artist half of whose tracks are wrong counts a half
-    upper: float  # bound on the error rate, at the confidence asked for
-
-
 def identity(genres: int) -> Calibration:
     """Return the calibration that changes nothing."""
     return Calibration(temperature=1.0, bias=np.zeros(genres))
+
+
+def longest_calibrated(lengths: Sequence[int]) -> int:
+    """Return the length that enough of the tracks calibrated on reach, by their *lengths*."""
+    return sorted(lengths, reverse=True)[:ENOUGH][-1]
 
 
 def log_loss(
@@ -167,70 +159,29 @@ def _fit(
 # --- the promise ----------------------------------------------------------------------------
 
 
-def upper_error(errors: float, n: int, *, confidence: float) -> float:
-    """Clopper-Pearson upper bound on an error rate after *errors* in *n*; 1 for n = 0."""
-    from scipy.stats import beta
-
-    if n == 0 or errors >= n:
-        return 1.0
-    return float(beta.ppf(confidence, errors + 1, n - errors))
-
-
 def promise_threshold(
     probabilities: Probabilities,
     truth: NDArray[np.int64],
     groups: NDArray[np.integer[Any]],
     *,
     precision: float = 0.9,
-    confidence: float = 0.9,
+    confidence: float = CONFIDENCE,
 ) -> Promise:
     """Return the lowest threshold at which *precision* holds with *confidence*.
 
-    *probabilities* [tracks, G] are out of fold and cross-fitted. The candidates depend on
-    the confidences alone and are tested from strict to loose until one fails, so testing
-    several costs nothing (fixed sequence). Each artist counts once.
+    *probabilities* [tracks, G] are out of fold and cross-fitted.
     """
-    best, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    needed = int(np.ceil(np.log(1 - confidence) / np.log(precision)))  # 22 for .9 at .9
-    kept: Promise | None = None
-    for coverage in COVERAGES:
-        threshold = float(np.quantile(best, 1 - coverage))
-        tested = _tested(best >= threshold, right, groups, threshold, precision, confidence)
-        if tested.artists < needed:
-            continue  # could not pass whatever the answers are, so nothing was tested
-        if tested.upper > 1 - precision:
-            return kept or _nothing(tested)
-        kept = tested
-    return kept or _nothing(tested)
+    return promise(blind_cases(probabilities, truth, groups), precision, confidence=confidence)
 
 
-def _tested(
-    answered: NDArray[np.bool_],
-    right: NDArray[np.bool_],
+def blind_cases(
+    probabilities: Probabilities,
+    truth: NDArray[np.int64],
     groups: NDArray[np.integer[Any]],
-    threshold: float,
-    precision: float,
-    confidence: float,
-) -> Promise:
-    _, index = np.unique(groups[answered], return_inverse=True)
-    share = np.bincount(index, ~right[answered]) / np.maximum(np.bincount(index), 1)
-    errors = float(share.sum())
-    return Promise(
-        precision=precision,
-        threshold=threshold,
-        coverage=float(answered.mean()),
-        artists=len(share),
-        errors=errors,
-        upper=upper_error(errors, len(share), confidence=confidence),
-    )
-
-
-def _nothing(tested: Promise) -> Promise:
-    return Promise(
-        precision=tested.precision,
-        threshold=None,
-        coverage=0.0,
-        artists=tested.artists,
-        errors=tested.errors,
-        upper=tested.upper,
+) -> Cases:
+    """Return the cases for a promise in out-of-fold, cross-fitted *probabilities* [tracks, G]."""
+    return Cases(
+        sure=probabilities.max(axis=1),
+        right=probabilities.argmax(axis=1) == truth,
+        artist=groups.astype(np.int64),
     )

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.analysis.features import FEATURE_VERSION, FEATURES
+from core.decision.promise import Cases, Promise
 from core.errors import ModelError, TrainingError
-from core.learning.calibrate import Calibration, Promise
+from core.learning.calibrate import Calibration
 from core.learning.dataset import Track, embeddings, group_numbers, stacked
 from core.learning.evaluate import Accuracy
 from core.learning.fitting import Ensemble
@@ -54,6 +55,8 @@ class Trained:
     folds: NDArray[np.integer[Any]]  # [tracks], which of them were predicted together
     calibration: Calibration
     promise: Promise
+    collection: Cases  # blind answers on the collection; the user's own labels are none
+    longest: int  # segments of the longest tracks that the calibration holds for
     accuracy: Accuracy
     protocol: str
     figures: Mapping[str, float]  # more about the same predictions
@@ -144,6 +147,16 @@ def _calibration(trained: Trained) -> dict[str, Any]:
         "threshold": trained.promise.threshold,
         "promise": trained.promise.precision,
         "evidence": asdict(trained.promise),
+        "longest": trained.longest,
+        "collection": _cases(trained.collection),
+    }
+
+
+def _cases(cases: Cases) -> dict[str, Any]:
+    return {
+        "sure": [round(value, 4) for value in cases.sure.tolist()],
+        "right": cases.right.astype(int).tolist(),
+        "artist": cases.artist.tolist(),
     }
 
 

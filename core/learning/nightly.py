@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import registry
-from core.decision.verdict import calibrate, pool
+from core.decision.verdict import confidences
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
 from core.learning.dataset import (
@@ -248,8 +248,8 @@ def _says(champion: registry.Manifest, tracks: Sequence[Track]) -> NDArray[np.fl
 
     calibration = registry.load_calibration(champion)
     ensemble, weights = Ensemble(champion.folder), np.array(champion.weights)
-    pooled = np.stack([pool(ensemble.score(t.features, t.embedding), weights) for t in tracks])
-    return calibrate(pooled, calibration.temperature, np.array(calibration.bias))
+    how = (weights, calibration.temperature, np.array(calibration.bias), calibration.longest)
+    return np.stack([confidences(ensemble.score(t.features, t.embedding), *how) for t in tracks])
 
 
 # --- the command ----------------------------------------------------------------------------

@@ -17,10 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.decision.promise import promise
 from core.decision.verdict import calibrate, pool
 from core.errors import GenrewatchError, TrainingError
 from core.learning import evaluate
-from core.learning.calibrate import cross_fitted, fit_calibration, promise_threshold
+from core.learning.calibrate import (
+    blind_cases,
+    cross_fitted,
+    fit_calibration,
+    longest_calibrated,
+)
 from core.learning.dataset import (
     Material,
     Track,
@@ -54,6 +60,7 @@ __all__ = [
     "train",
 ]
 
+PRECISION = 0.9  # of the promise that a model is described by; the user may ask for another
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -94,6 +101,8 @@ def train(
     pooled = out_of_fold(tracks, folds, studio, check, fitted)
     truth = np.array([genres.index(track.genre) for track in tracks])
     honest = cross_fitted(pooled, truth, groups)
+    theirs = np.array([not track.labelled for track in tracks])
+    collection = blind_cases(honest[theirs], truth[theirs], groups[theirs])
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
     ensemble = studio.train(tracks, check, fitted)
     return Trained(
@@ -103,7 +112,9 @@ def train(
         out_of_fold=honest,
         folds=folds,
         calibration=fit_calibration(pooled, truth, groups),
-        promise=promise_threshold(honest, truth, groups),
+        promise=promise(collection, PRECISION),
+        collection=collection,
+        longest=longest_calibrated([len(track.features) for track in tracks]),
         accuracy=evaluate.accuracy(honest[about], truth[about], groups[about]),
         protocol=protocol or f"out of fold, {int(folds.max()) + 1} folds apart by artist",
         figures=_figures(honest[about], truth[about], len(genres)),

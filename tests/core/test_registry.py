@@ -20,11 +20,13 @@ from core.registry import (
 CALIBRATION = {"temperature": 1.5, "bias": {"Jazz": 0.1}, "threshold": None, "promise": 0.9}
 
 
-def make_model(root: Path, version: str, backbone: str | None = None) -> Path:
+def make_model(
+    root: Path, version: str, backbone: str | None = None, calibration: object = CALIBRATION
+) -> Path:
     folder = root / version
     folder.mkdir(parents=True)
     (folder / "member-0.tflite").write_bytes(version.encode())
-    (folder / "calibration.json").write_text(json.dumps(CALIBRATION))
+    (folder / "calibration.json").write_text(json.dumps(calibration))
     names = ("member-0.tflite", "calibration.json")
     manifest = {
         "format": 1,
@@ -120,6 +122,30 @@ def test_genres_without_a_bias_have_none(registry: Registry) -> None:
 
     assert calibration.bias == (0.1, 0.0)
     assert calibration.threshold is None
+
+
+def test_a_calibration_of_an_older_program_tells_no_evidence(registry: Registry) -> None:
+    """It loads; there is just less to know of it."""
+    calibration = load_calibration(registry.champion())
+
+    assert calibration.longest is None
+    assert calibration.collection is None
+    assert calibration.library.sure == ()
+
+
+def test_the_evidence_for_the_promise_is_read_and_checked(tmp_path: Path) -> None:
+    """One line a case: a column that is too short is damage."""
+    columns = {"sure": [0.9, 0.4], "right": [1, 0], "artist": [3, 3]}
+    told = CALIBRATION | {"longest": 12, "collection": columns}
+
+    found = load_calibration(load(make_model(tmp_path, "v1", calibration=told)))
+
+    assert found.longest == 12
+    assert found.collection is not None
+    assert found.collection.right == (True, False)
+    damaged = told | {"collection": columns | {"right": [1]}}
+    with pytest.raises(ModelError, match="unequal"):
+        load_calibration(load(make_model(tmp_path, "v2", calibration=damaged)))
 
 
 def test_a_new_version_takes_a_free_name(registry: Registry, tmp_path: Path) -> None:

@@ -88,3 +88,8 @@ def test_the_state_directory_follows_the_variable() -> None:
     """Else the platform's data directory, named after us."""
     assert config.default_state_dir({"GENREWATCH_STATE_DIR": "/s"}) == Path("/s")
     assert config.default_state_dir({}).name == "genrewatch"
+
+
+def test_an_option_is_known_by_its_older_name(tmp_path: Path) -> None:
+    """Who wrote `promise` before it was called `precision` still means the same."""
+    assert load(written(tmp_path, "[policy]\npromise = 0.8")).policy.precision == 0.8

@@ -1,5 +1,7 @@
 """May we write this genre into this file?"""
 
+from dataclasses import replace
+
 import pytest
 
 from core.decision.feedback import Origin
@@ -71,3 +73,14 @@ def test_a_number_overrides_the_promise(
 def test_without_evidence_for_the_promise_nothing_is_sure_enough() -> None:
     """Even certainty is below the threshold then."""
     assert threshold_of("promise", None) > 1
+
+
+def test_what_the_model_says_of_its_own_word_decides() -> None:
+    """A confident word that is probably wrong is not written, and the reason says so."""
+    doubted = replace(verdict(0.95), right=0.6)
+
+    decision = decide(doubted, NOBODYS, threshold=0.9)
+
+    assert decision.action is Action.NOT_SURE
+    assert "60%" in decision.reason
+    assert decide(replace(verdict(0.5), right=0.95), NOBODYS, threshold=0.9).action is Action.WRITE

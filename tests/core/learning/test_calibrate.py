@@ -10,8 +10,7 @@ from core.learning.calibrate import (
     fit_calibration,
     identity,
     log_loss,
-    promise_threshold,
-    upper_error,
+    longest_calibrated,
 )
 from core.learning.evaluate import calibration_error
 
@@ -69,50 +68,8 @@ def test_own_truth_does_not_reach_a_cross_fitted_word() -> None:
     assert np.allclose(before[groups == 0], after[groups == 0])
 
 
-@pytest.mark.parametrize(
-    ("errors", "n", "passes"),
-    [(0, 22, True), (0, 21, False), (1, 38, True), (1, 37, False), (5, 91, True), (5, 90, False)],
-)
-def test_bound_needs_as_many_as_tables_say(errors: int, n: int, passes: bool) -> None:
-    """Clopper-Pearson at 90 %: accepted counts for a promise of 90 %."""
-    assert (upper_error(errors, n, confidence=0.9) <= 0.1) is passes
-
-
-def test_promise_holds_in_most_worlds() -> None:
-    """In at most about one world in ten the precision at the threshold is below 90 %."""
-    broken, given = 0, 0
-    for seed in range(40):
-        words, truth, groups = said(sharpness=1.0, tracks=900, seed=seed, spread=0.1)
-        promise = promise_threshold(words, truth, groups)
-        if promise.threshold is None:
-            continue
-        given += 1
-        fresh, answers, _ = said(sharpness=1.0, tracks=6000, seed=1000 + seed, spread=0.1)
-        sure = fresh.max(axis=1) >= promise.threshold
-        broken += float(np.mean(fresh[sure].argmax(axis=1) == answers[sure])) < 0.9
-    assert given > 15
-    assert broken <= 0.15 * given
-
-
-def test_few_artists_are_no_evidence() -> None:
-    """A hundred right answers on four artists promise nothing."""
-    words = np.tile([0.99, 0.01], (100, 1))
-    truth = np.zeros(100, dtype=np.int64)
-
-    promise = promise_threshold(words, truth, np.arange(100) % 4)
-
-    assert promise.threshold is None
-    assert promise.artists == 4
-
-
-def test_an_artist_counts_once() -> None:
-    """One artist with all tracks wrong is one error, however many tracks there are."""
-    words = np.tile([0.9, 0.1], (200, 1))
-    truth = np.zeros(200, dtype=np.int64)
-    truth[100:] = 1
-    groups = np.concatenate([np.arange(100), np.full(100, 100)])
-
-    promise = promise_threshold(words, truth, groups)
-
-    assert promise.errors == pytest.approx(1.0)
-    assert promise.artists == 101
+def test_a_calibration_holds_for_lengths_that_enough_tracks_reach() -> None:
+    """One whole track among excerpts makes no calibration for whole tracks."""
+    assert longest_calibrated([1] * 100 + [12] * 22 + [300]) == 12
+    assert longest_calibrated([1] * 100 + [300]) == 1
+    assert longest_calibrated([3, 1]) == 1
