@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import p1
+from benchmarks.accuracy import cold, few, p1, p2, sure
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.hearings import heard_excerpts
 from benchmarks.accuracy.made_up import made_up, quick
@@ -31,6 +31,10 @@ Rows = Callable[[Bench], dict[str, Any]]
 # Each room of rows, in the order in which they run: what others build on comes first.
 ROWS: Mapping[str, Rows] = {
     "P1": p1.rows,
+    "P2": p2.rows,
+    "cold start": cold.rows,
+    "few labels": few.rows,
+    "sure": sure.rows,
 }
 
 

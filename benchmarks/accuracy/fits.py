@@ -10,7 +10,7 @@ Axes: M members, S segments of all tracks in order, G genres of the fit.
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from sys import stderr
 from typing import Any
 
@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.bench import Bench
+from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Arrays, digest
 from core.decision.verdict import pool
 from core.errors import TrainingError
-from core.learning.dataset import genres_of, stacked
+from core.learning.dataset import Track, genres_of, stacked
 from core.learning.fitting import Ensemble, Recipe, Studio
 from core.learning.gate import require_unseen
 from core.learning.prior import TagLayer
@@ -30,18 +31,21 @@ from core.learning.train import feature_groups
 __all__ = ["Fit", "fit", "refuse_known", "without", "without_folds"]
 
 FITTING = ("core.learning.fitting",)
+Words = NDArray[np.float64]  # [tracks, G]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """What the members of one ensemble say of every segment, and what they were trained on."""
+    """One trained ensemble, what it says of every segment, and what it was trained on."""
 
     genres: tuple[str, ...]
     scores: NDArray[np.float32]  # [M, S, G], raw
     weights: NDArray[np.float64]  # [M]
     rich: NDArray[np.bool_]  # [M], members that judge the embedding
     known: NDArray[np.bool_]  # [tracks], whose artist it was trained on
+    artists: frozenset[str]  # whom it was trained on
     ends: NDArray[np.int64]  # [tracks], where a track's segments end
+    packed: Arrays  # the ensemble itself
 
     def words(
         self,
@@ -49,7 +53,7 @@ class Fit:
         weights: NDArray[np.float64] | None = None,
         *,
         plain: bool = False,
-    ) -> NDArray[np.float64]:
+    ) -> Words:
         """Return pooled probabilities [places, G]; with *plain* by the 135 features alone.
 
         *weights* [M] are the members', by default those of the recipe. Raises TrainingError
@@ -57,12 +61,38 @@ class Fit:
         """
         if self.known[places].any():
             raise TrainingError("a model is judged by artists that it was trained on")
+        starts = np.concatenate([[0], self.ends[:-1]])
+        parts = [self.scores[:, starts[i] : self.ends[i]] for i in places]
+        return self._pooled(parts, weights, plain=plain)
+
+    def of(self, tracks: Sequence[Track], *, plain: bool = False) -> Words:
+        """Return pooled probabilities [tracks, G] of tracks that are none of the excerpts.
+
+        Raises TrainingError where their artist was trained on.
+        """
+        if {track.group for track in tracks} & self.artists:
+            raise TrainingError("a model is judged by artists that it was trained on")
+        ends = np.cumsum([len(track.features) for track in tracks])[:-1]
+        said = self.ensemble.scores(*stacked(tracks))
+        return self._pooled(np.split(said, ends, axis=1), None, plain=plain)
+
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The members, to be asked about anything."""
+        made: Ensemble = unpack(self.packed)
+        return made
+
+    def _pooled(
+        self,
+        parts: Sequence[NDArray[np.float32]],
+        weights: NDArray[np.float64] | None,
+        *,
+        plain: bool,
+    ) -> Words:
         weights = self.weights if weights is None else weights
         weights = np.where(self.rich, 0.0, weights) if plain else weights
         voters = weights > 0
-        starts = np.concatenate([[0], self.ends[:-1]])
-        parts = [self.scores[voters, starts[i] : self.ends[i]] for i in places]
-        return np.stack([pool(part, weights[voters]) for part in parts])
+        return np.stack([pool(part[voters], weights[voters]) for part in parts])
 
 
 def without(bench: Bench, left_out: NDArray[np.bool_], recipe: Recipe | None = None) -> Fit:
@@ -88,21 +118,24 @@ def fit(bench: Bench, kept: NDArray[np.bool_], recipe: Recipe | None = None) -> 
     def train() -> Arrays:
         started = time.monotonic()
         ensemble = _studio(genres, recipe, bench.tags).train(tracks)
-        said = ensemble.scores(*stacked(bench.tracks))
         print(f"  a fit on {len(tracks)} tracks: {time.monotonic() - started:.0f} s", file=stderr)
-        return {
-            "scores": said,
-            "weights": np.array(ensemble.weights),
-            "rich": np.array(_rich(ensemble)),
-        }
+        return pack(ensemble)
+
+    def judge() -> Arrays:
+        ensemble: Ensemble = unpack(packed)
+        said = ensemble.scores(*stacked(bench.tracks))
+        rich, weights = np.array(_rich(ensemble)), np.array(ensemble.weights)
+        return {"scores": said, "weights": weights, "rich": rich}
 
     tag_layer = digest(bench.tags.kernel.tobytes()) if bench.tags else None
     key = f"fit {recipe} {bench.identity} {tag_layer} {digest(kept.tobytes())}"
-    found = bench.store.kept(key, train, code=FITTING)
+    packed = bench.store.kept(key, train, code=FITTING)
     return Fit(
         genres=genres,
-        **found,
+        packed=packed,
+        **bench.store.kept(f"scores of {key}", judge, code=FITTING),
         known=np.isin(bench.groups, bench.groups[kept]),
+        artists=frozenset(track.group for track in tracks),
         ends=np.cumsum([len(track.features) for track in bench.tracks]),
     )
 

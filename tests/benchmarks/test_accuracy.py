@@ -10,9 +10,10 @@ from benchmarks.__main__ import names
 from benchmarks.accuracy import nested
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.fits import Fit, without_folds
-from benchmarks.accuracy.hearings import as_arrays, from_arrays, identity
+from benchmarks.accuracy.hearings import identity
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.p1 import by_all
+from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Store, source_of
 from core.errors import TrainingError
 
@@ -77,11 +78,30 @@ def test_what_was_cut_off_is_not_read(tmp_path: Path) -> None:
 
 def test_tracks_come_back_to_the_bit(bench: Bench) -> None:
     """With copies, embedding and all else that they carry."""
-    back = from_arrays(as_arrays(bench.tracks))
+    back = unpack(pack(bench.tracks))
 
     assert identity(back) == identity(bench.tracks)
     assert back[0].copies[0].dtype == np.float32
     assert identity(back[1:]) != identity(back)
+
+
+def test_only_our_own_classes_are_made() -> None:
+    """What lies on disk names classes, and none but dataclasses of the program are taken."""
+    outline = np.array('{"class": "subprocess:Popen", "fields": {"args": "true"}}')
+
+    with pytest.raises(ValueError, match="no dataclass of the program"):
+        unpack({"outline": outline})
+
+
+def test_a_kept_ensemble_says_the_same(bench: Bench) -> None:
+    """Of tracks that it meets later, too, unless it knows their artist."""
+    fit, places = without_folds(bench, 0), np.flatnonzero(bench.folds == 0)
+    tracks = [bench.tracks[i] for i in places]
+
+    assert np.allclose(fit.of(tracks), fit.words(places), atol=1e-5)
+    assert np.allclose(fit.of(tracks, plain=True), fit.words(places, plain=True), atol=1e-5)
+    with pytest.raises(TrainingError):
+        fit.of(bench.tracks)
 
 
 def test_nobody_is_judged_by_a_model_that_knows_the_artist(bench: Bench) -> None:
