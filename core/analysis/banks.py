@@ -5,6 +5,7 @@ one matrix product. The formulas are those of librosa 1.0 with its default value
 """
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import scipy.fft
@@ -12,7 +13,16 @@ from numpy.typing import NDArray
 
 from core.analysis.segments import FRAME, RATE
 
-__all__ = ["BINS", "MELS", "chroma_bank", "cosine_bank", "frequencies", "hann", "mel_bank"]
+__all__ = [
+    "BINS",
+    "MELS",
+    "chroma_bank",
+    "cosine_bank",
+    "frequencies",
+    "hann",
+    "mel_bank",
+    "mel_pieces",
+]
 
 Matrix = NDArray[np.float32]
 
@@ -45,6 +55,22 @@ def mel_bank(rate: int = RATE, frame: int = FRAME, bands: int = MELS) -> Matrix:
     bank = np.maximum(0, np.minimum(-ramps[:-2] / width[:-1], ramps[2:] / width[1:]))
     bank *= 2 / (edges[2:] - edges[:-2])[:, None]
     return np.ascontiguousarray(bank.T, dtype=np.float32)
+
+
+@cache
+def mel_pieces() -> tuple[tuple[slice, slice, Matrix], ...]:
+    """The mel bank cut along the bins: which bins, which bands they reach, the matrix of both.
+
+    The triangles are narrow, so three quarters of the whole matrix are zeros.
+    """
+    bank, edges = mel_bank(), (0, 128, 256, 512, BINS)
+    pieces = []
+    for first, stop in pairwise(edges):
+        reached = np.flatnonzero(bank[first:stop].any(axis=0))
+        bands = slice(int(reached[0]), int(reached[-1]) + 1)
+        piece = np.ascontiguousarray(bank[first:stop, bands])
+        pieces.append((slice(first, stop), bands, piece))
+    return tuple(pieces)
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from core.analysis.banks import BINS, MELS, cosine_bank, frequencies, hann, mel_bank
+from core.analysis.banks import BINS, MELS, cosine_bank, frequencies, hann, mel_pieces
 from core.analysis.segments import FRAME, HOP, frames_in
 
 __all__ = [
@@ -53,13 +53,14 @@ def spectra(samples: Vector) -> tuple[Frames, Frames]:
     """
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
     power = np.empty((len(frames), BINS), dtype=np.float32)
-    mel = np.empty((len(frames), MELS), dtype=np.float32)
+    mel = np.zeros((len(frames), MELS), dtype=np.float32)
     for first in range(0, len(frames), _BLOCK):
         block = slice(first, first + _BLOCK)
         spectrum = scipy.fft.rfft(frames[block] * hann())
         np.square(spectrum.real, out=power[block])
         power[block] += np.square(spectrum.imag)
-        np.matmul(power[block], mel_bank(), out=mel[block])
+        for bins, bands, bank in mel_pieces():
+            mel[block, bands] += power[block, bins] @ bank
     return power, mel
 
 

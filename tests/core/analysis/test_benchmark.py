@@ -15,6 +15,9 @@ def test_benchmark_of_features_gives_its_figures(capsys):
     assert figures["tracks_per_s"] > 0
     assert figures["times_decode"]["median"] > 1
     assert figures["machine"]["cores"] >= 1
+    assert len(figures["whole"]) == len(features.SOURCES)
+    for rows in figures["whole"].values():
+        assert rows[features.WITHOUT]["times_decode"]["median"] > 1
     assert "plain librosa" in capsys.readouterr().out
 
 

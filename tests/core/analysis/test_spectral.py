@@ -45,6 +45,15 @@ def test_mel_bank_is_librosas():
     assert banks.mel_bank() == pytest.approx(expected.T, abs=1e-8)
 
 
+def test_pieces_of_the_mel_bank_are_all_of_it():
+    """What is left out is zeros."""
+    whole = np.zeros_like(banks.mel_bank())
+    for bins, bands, piece in banks.mel_pieces():
+        whole[bins, bands] += piece
+
+    assert np.array_equal(whole, banks.mel_bank())
+
+
 def test_chroma_bank_is_librosas():
     """With tuning 0, so no time is spent on guessing it."""
     expected = librosa.filters.chroma(sr=RATE, n_fft=FRAME, tuning=0.0)
