@@ -119,8 +119,8 @@ class Desk:
         )
 
     def _why(self, hearing: HearingRow, row: FileRow, verdict: Verdict) -> Explanation | None:
-        empty = self._config.policy.empty_values
-        return explanation(self._db, self._judge, hearing, row, verdict, empty_values=empty)
+        policy = self._config.policy
+        return explanation(self._db, self._judge, hearing, row, verdict, policy=policy)
 
     # writing -----------------------------------------------------------------------------
 

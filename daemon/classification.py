@@ -48,8 +48,10 @@ class Explanation:
     alike_by: str  # what the neighbours were compared by: "backbone", "features" or ""
     evidence: Evidence
     rests_on: str  # the verdict's evidence: "model", or who else spoke
-    threshold: float | None  # None where nothing is written for want of evidence
-    promise: float
+    right: float | None  # chance that the first genre is right, where the model says it
+    threshold: float | None  # of what is written; None for want of evidence
+    promise: float | None  # precision that the threshold is to keep; None: it was set by hand
+    footing: str  # what the threshold rests on: "base", "your library" or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

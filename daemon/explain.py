@@ -30,6 +30,7 @@ from core.library.hearings import HearingRow, Labelled
 from core.registry import Manifest
 from core.taxonomy import TAGS, meaningful
 from daemon.classification import Explanation, MemberView, Neighbour
+from daemon.config import Policy
 from daemon.judge import Judge, Model
 
 __all__ = ["explanation", "linear_of"]
@@ -47,19 +48,18 @@ def explanation(
     row: FileRow,
     verdict: Verdict,
     *,
-    empty_values: tuple[str, ...],
+    policy: Policy,
 ) -> Explanation | None:
     """Return why the *hearing* of the file was judged as *verdict* says; None of silence.
 
-    A track that came with one of the *empty_values* alone counts as not labelled. Raises
-    ModelError where the model's folder is damaged.
+    Raises ModelError where the model's folder is damaged.
     """
     if hearing.scores is None or hearing.segments == 0:
         return None
     model = judge.model()
     alone = judge.by_model(hearing).genres
     linear = linear_of(model.manifest)
-    by, neighbours = _neighbours(db, hearing, linear, empty_values)
+    by, neighbours = _neighbours(db, hearing, linear, policy.empty_values)
     threshold = judge.threshold()
     return Explanation(
         alone=alone,
@@ -70,8 +70,10 @@ def explanation(
         alike_by=by,
         evidence=judge.evidence(hearing, row),
         rests_on=verdict.evidence,
+        right=verdict.right,
         threshold=threshold if threshold <= 1 else None,
-        promise=model.calibration.promise,
+        promise=policy.precision if isinstance(policy.threshold, str) else None,
+        footing=judge.footing().source.value,
     )
 
 

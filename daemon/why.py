@@ -35,6 +35,7 @@ BLOCKS = {
     "H": "pulse",
 }
 ALIKE_BY = {"backbone": "by the backbone's 200 numbers", "features": "by the 135 features"}
+FOOTINGS = {"base": "what the model was measured on", "your library": "answers in your library"}
 LARGEST_ODDS = 1000.0
 
 
@@ -182,6 +183,8 @@ def _decided(found: Classification, why: Explanation) -> Section:
     ]
     if why.rests_on != "model":
         lines.append(Line(label="both together", text=_guesses(found.genres)))
+    if why.right is not None:
+        lines.append(Line(label="chance to be right", text=f"{why.right:.0%}"))
     lines += [
         Line(label="needed to write", text=_needed(why)),
         Line(label="so", text=f"{found.decision}: {found.reason}"),
@@ -196,9 +199,14 @@ def _said(why: Explanation) -> str:
     evidence = why.evidence
     if evidence.track is not None:
         return f"this track is {evidence.track}, which is final"
-    of = (("album", evidence.album), ("composer", evidence.composer), ("artist", evidence.artist))
-    said = [f"of this {name}: {_counts(counts, evidence.spelled)}" for name, counts in of if counts]
-    return "; ".join(said) or "nothing yet of this track, its album or its artist"
+    sources = (
+        ("this album", evidence.album),
+        ("this composer", evidence.composer),
+        ("this artist", evidence.artist),
+        ("tracks that sound alike", evidence.neighbours),
+    )
+    said = [f"of {name}: {_counts(c, evidence.spelled)}" for name, c in sources if c]
+    return "; ".join(said) or "nothing yet of this track, its album, its artist or its like"
 
 
 def _counts(counts: Counts, spelled: Mapping[str, str]) -> str:
@@ -211,8 +219,11 @@ def _counts(counts: Counts, spelled: Mapping[str, str]) -> str:
 
 def _needed(why: Explanation) -> str:
     if why.threshold is None:
-        return f"not known yet: too little evidence for the promise of {why.promise:.0%}"
-    return f"{why.threshold:.0%}, so that {why.promise:.0%} of what is written is right"
+        return f"not known yet: too little evidence for the promise of {why.promise or 0:.0%}"
+    if why.promise is None:
+        return f"{why.threshold:.0%}, as it is set"
+    by = FOOTINGS.get(why.footing, why.footing)
+    return f"{why.threshold:.0%}, so that {why.promise:.0%} of what is written is right, by {by}"
 
 
 def _guess(guess: GenreConfidence) -> str:

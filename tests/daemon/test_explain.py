@@ -26,7 +26,7 @@ from daemon.why import Section, sections, why_json
 from tests.audio import make_audio
 from tests.factories import NOON, file_row
 
-EMPTY = ("Unknown",)
+POLICY = Policy(empty_values=("Unknown",))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def labelled(db: Database, judge: Judge, name: str, genre: str, along: list[floa
 def why_of(db: Database, judge: Judge, hearing: HearingRow, **changes: object) -> Explanation:
     row = file_row("/m/f0.mp3", fingerprint="f0", **changes)
     verdict = judge.verdict(hearing, row)
-    why = explanation(db, judge, hearing, row, verdict, empty_values=EMPTY)
+    why = explanation(db, judge, hearing, row, verdict, policy=POLICY)
     assert why is not None
     return why
 
@@ -157,7 +157,7 @@ def test_silence_needs_no_explanation(db: Database, judge: Judge) -> None:
     silent = heard(judge, segments=0, scores=np.zeros((4, 0, 10), np.float32))
     row = file_row()
 
-    assert explanation(db, judge, silent, row, judge.verdict(silent, row), empty_values=()) is None
+    assert explanation(db, judge, silent, row, judge.verdict(silent, row), policy=POLICY) is None
 
 
 def test_a_promise_without_evidence_is_told(db: Database, judge: Judge) -> None:
@@ -166,6 +166,29 @@ def test_a_promise_without_evidence_is_told(db: Database, judge: Judge) -> None:
     lines = {line.label: line.text for line in told(why)["How it was decided"].lines}
 
     assert lines["needed to write"].startswith("not known yet")
+
+
+def test_what_the_threshold_rests_on_is_told(db: Database, judge: Judge) -> None:
+    """The collection, the library, or the person who set it."""
+    why = replace(why_of(db, judge, heard(judge)), threshold=0.8, promise=0.9, footing="base")
+    texts = [
+        {line.label: line.text for line in told(found)["How it was decided"].lines}
+        for found in (why, replace(why, footing="your library"), replace(why, promise=None))
+    ]
+
+    assert [text["needed to write"] for text in texts] == [
+        "80%, so that 90% of what is written is right, by what the model was measured on",
+        "80%, so that 90% of what is written is right, by answers in your library",
+        "80%, as it is set",
+    ]
+
+
+def test_the_chance_to_be_right_is_told_where_the_model_says_it(db: Database, judge: Judge) -> None:
+    """It is what the threshold is held against."""
+    why = replace(why_of(db, judge, heard(judge)), right=0.72)
+    lines = {line.label: line.text for line in told(why)["How it was decided"].lines}
+
+    assert lines["chance to be right"] == "72%"
 
 
 def test_factors_say_whom_they_speak_for(db: Database, judge: Judge) -> None:

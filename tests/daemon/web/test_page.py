@@ -87,8 +87,10 @@ WHY = Explanation(
     alike_by="features",
     evidence=Evidence(album={}, artist={}),
     rests_on="model",
+    right=None,
     threshold=0.8,
     promise=0.9,
+    footing="base",
 )
 Send = Callable[..., TestResponse]
 
