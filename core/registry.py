@@ -16,13 +16,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from core.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "BACKBONE",
     "BACKBONE_FORMAT",
+    "BEYOND",
     "Answers",
     "Calibration",
     "Manifest",
@@ -32,12 +37,14 @@ __all__ = [
     "backbone_source",
     "base_dir",
     "load",
+    "load_beyond",
     "load_calibration",
 ]
 
 MANIFEST_FORMAT = 1
 BACKBONE = "MSD_musicnn"  # the network it is made from
 BACKBONE_FORMAT = 1  # of the folder with the converted backbone; a new one is converted anew
+BEYOND = "beyond.npz"  # what a model knows of the genres that it has not learned
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEPT = 3  # versions kept beside the champion, so that going back is possible
 
@@ -136,6 +143,25 @@ def _evidence(document: Mapping[str, Any]) -> Answers:
     if not len(found.sure) == len(found.right) == len(found.artist):
         raise ValueError("its evidence is of unequal length")
     return found
+
+
+def load_beyond(manifest: Manifest) -> "dict[str, NDArray[Any]] | None":
+    """Read the arrays of beyond.npz beside the manifest; None where the model has none.
+
+    Raises ModelError where they cannot be read.
+    """
+    import numpy as np
+
+    path = manifest.folder / BEYOND
+    if not path.exists():  # made without a backbone, or by an older program
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        raise ModelError(
+            "what the model knows of other genres cannot be read", str(path), "use another version"
+        ) from error
 
 
 def base_dir(*, backbone: bool) -> Path:

@@ -116,6 +116,8 @@ class Desk:
             segments=self._judge.segments(hearing),
             duration_s=probe.duration_s,
             why=why,
+            outside=verdict.outside,
+            suggested=verdict.suggested,
         )
 
     def _why(self, hearing: HearingRow, row: FileRow, verdict: Verdict) -> Explanation | None:

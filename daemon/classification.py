@@ -65,3 +65,5 @@ class Classification:
     segments: tuple[SegmentView, ...] = ()
     duration_s: float = 0.0
     why: Explanation | None = None  # only where it was asked for
+    outside: float = 0.0  # how likely it is of none of the genres that the model learned
+    suggested: tuple[GenreConfidence, ...] = ()  # genres beyond those, never written

@@ -13,9 +13,10 @@ from sqlite_utils import Database
 
 from core import registry
 from core.decision import memory
+from core.decision.beyond import Beyond, Known, beyond
 from core.decision.feedback import Origin
 from core.decision.memory import Evidence
-from core.decision.policy import Decision, Standing, decide, threshold_of
+from core.decision.policy import NEVER, Decision, Standing, decide, threshold_of
 from core.decision.promise import Cases, Footing, footing, no_cases, promise, promised_before
 from core.decision.verdict import (
     GenreConfidence,
@@ -24,6 +25,7 @@ from core.decision.verdict import (
     confidences,
     segment_probabilities,
 )
+from core.errors import ModelError
 from core.library import evidence, feedback_log, hearings
 from core.library.evidence import Voiced
 from core.library.files import FileRow
@@ -50,6 +52,7 @@ class Model:
         self.weights = np.array(manifest.weights)
         self.bias = np.array(self.calibration.bias)
         self.footings: dict[float, Footing] = {}  # by the precision promised
+        self.known = _known(manifest)
 
     @property
     def version(self) -> str:
@@ -128,6 +131,7 @@ class Judge:
             verdict,
             self._standing(row, asked=asked, unwritable=unwritable),
             threshold=self.threshold(),
+            foreign=self.foreign(),
         )
 
     def threshold(self) -> float:
@@ -142,6 +146,15 @@ class Judge:
         if precision not in model.footings:
             model.footings[precision] = _footing(model.calibration, precision)
         return model.footings[precision]
+
+    def foreign(self) -> float:
+        """Return from which probability of "none of the known genres" on nothing is written.
+
+        A threshold that the user set himself stands alone.
+        """
+        known = self.model().known
+        promised = isinstance(self._policy.threshold, str)
+        return float(known.limit) if known is not None and promised else NEVER
 
     def _standing(self, row: FileRow, *, asked: bool, unwritable: str | None) -> Standing:
         genres = row.genres
@@ -181,18 +194,41 @@ class Judge:
             model.bias,
             model.calibration.longest,
         )
+        strange = self._beyond(hearing)
         return Verdict(
             genres=_ordered(hearing.genres, said),
             model_version=hearing.model_version,
             segments=hearing.segments,
+            outside=strange.outside,
+            suggested=strange.suggested,
         )
+
+    def _beyond(self, hearing: HearingRow) -> Beyond:
+        known = self.model().known
+        if known is None or hearing.embedding is None:
+            return Beyond(outside=0.0)
+        return beyond(hearing.embedding, known)
 
     def _spelled(self, verdict: Verdict) -> Verdict:
         known = feedback_log.spellings(self._db)
         if not known:
             return verdict
-        genres = tuple(replace(item, genre=spell(item.genre, known)) for item in verdict.genres)
-        return replace(verdict, genres=genres)
+        genres, suggested = (
+            tuple(replace(item, genre=spell(item.genre, known)) for item in items)
+            for items in (verdict.genres, verdict.suggested)
+        )
+        return replace(verdict, genres=genres, suggested=suggested)
+
+
+def _known(manifest: Manifest) -> Known | None:
+    """What the model knows of other genres; raises ModelError where that is incomplete."""
+    held = registry.load_beyond(manifest)
+    try:
+        return None if held is None else Known.of(held)
+    except KeyError as error:
+        raise ModelError(
+            f"what the model knows of other genres is incomplete ({error})", str(manifest.folder)
+        ) from error
 
 
 def hearing_row(hearing: "Hearing") -> HearingRow:

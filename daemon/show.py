@@ -97,6 +97,10 @@ def classification_json(found: Classification, *, explain: bool = False) -> dict
     return {
         "path": found.path,
         "genres": [{"genre": g.genre, "confidence": round(g.confidence, 4)} for g in found.genres],
+        "suggested": [
+            {"genre": g.genre, "confidence": round(g.confidence, 4)} for g in found.suggested
+        ],
+        "outside": round(found.outside, 4),
         "decision": found.decision,
         "reason": found.reason,
         "segments": len(found.segments),
@@ -166,6 +170,9 @@ def show_classification(found: Classification) -> None:
     for item in found.genres[:SHOWN]:
         bar = "█" * round(item.confidence * 20)
         say(f"  {percent(item.confidence):>4}  {bar:<20}  {item.genre}")
+    if found.suggested:
+        perhaps = " or ".join(item.genre for item in found.suggested)
+        say(f"  perhaps {perhaps} (not among the genres it learned)")
     say(f"  {found.decision}: {found.reason}")
 
 

@@ -7,7 +7,7 @@ artists with two genres the model decides between them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -115,21 +115,24 @@ def blend(verdict: Verdict, said: Evidence) -> Verdict:
     """Return *verdict* as changed by what is *said*; the closest source speaks last."""
     if said.track is not None:
         certain = GenreConfidence(genre=said.track, confidence=1.0)
-        return replace(verdict, genres=(certain,), evidence="your word on this track", right=None)
+        settled = replace(verdict, right=None, outside=0.0, suggested=())
+        return replace(settled, genres=(certain,), evidence="your word on this track")
     if not verdict.genres:
         return verdict
     names = {**said.spelled, **{fold(item.genre): item.genre for item in verdict.genres}}
     known = {fold(item.genre): item.confidence for item in verdict.genres}
-    spoke = verdict.evidence
+    spoke, outside = verdict.evidence, verdict.outside
     for source, counts in _by_authority(said):
         if counts:
             weight = FEW if source == "neighbours" else KAPPA
             known = shrunk(known, counts, weight)
+            outside *= weight / (sum(counts.said.values()) + weight)  # doubted by the model alone
             spoke = f"{source} and model"
     order = sorted(known, key=lambda key: -known[key])
     mixed = tuple(GenreConfidence(genre=names.get(k, k), confidence=known[k]) for k in order)
     right = verdict.right if spoke == verdict.evidence else None  # it was the model's word alone
-    return replace(verdict, genres=mixed, evidence=spoke, right=right)
+    heard = replace(verdict, outside=outside, suggested=_but(verdict.suggested, known))
+    return replace(heard, genres=mixed, evidence=spoke, right=right)
 
 
 def shrunk(known: Mapping[str, float], counts: Counts, kappa: float) -> dict[str, float]:
@@ -153,10 +156,16 @@ def without(verdict: Verdict, rejected: frozenset[str]) -> Verdict:
 
     What is left keeps its confidence: to be told what it is not makes us no surer.
     """
-    kept = tuple(item for item in verdict.genres if fold(item.genre) not in rejected)
+    kept = _but(verdict.genres, rejected)
+    verdict = replace(verdict, suggested=_but(verdict.suggested, rejected))
     if not kept or kept[0] == verdict.best:
         return replace(verdict, genres=kept or verdict.genres)
     return replace(verdict, genres=kept, right=None)
+
+
+def _but(items: tuple[GenreConfidence, ...], folded: Container[str]) -> tuple[GenreConfidence, ...]:
+    """*items* but for those whose genre, folded, is in *folded*."""
+    return tuple(item for item in items if fold(item.genre) not in folded)
 
 
 def _by_authority(said: Evidence) -> tuple[tuple[str, Counts], ...]:

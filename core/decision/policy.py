@@ -11,8 +11,9 @@ from core.decision.feedback import Origin
 from core.decision.verdict import Verdict
 from core.taxonomy import fold
 
-__all__ = ["Action", "Decision", "Standing", "decide", "threshold_of"]
+__all__ = ["NEVER", "Action", "Decision", "Standing", "decide", "threshold_of"]
 
+EVEN = 0.5  # beyond it a track is rather of no learned genre than of one
 NEVER = 1.01  # above every confidence: without evidence for the promise nothing is written
 
 
@@ -56,8 +57,13 @@ def threshold_of(setting: str | float, promised: float | None) -> float:
     return setting
 
 
-def decide(verdict: Verdict, standing: Standing, *, threshold: float) -> Decision:
-    """Return what to do with a file, by the verdict on its track."""
+def decide(
+    verdict: Verdict, standing: Standing, *, threshold: float, foreign: float = NEVER
+) -> Decision:
+    """Return what to do with a file, by the verdict on its track.
+
+    A track that is of none of the known genres with at least the probability *foreign* gets none.
+    """
     kept = _must_be_left(standing)
     if kept:
         return Decision(action=Action.LEAVE, reason=kept)
@@ -66,6 +72,8 @@ def decide(verdict: Verdict, standing: Standing, *, threshold: float) -> Decisio
         return Decision(action=Action.NOT_SURE, reason="silent: there is nothing to hear")
     if fold(best.genre) in standing.rejected:
         return Decision(action=Action.NOT_SURE, reason=f"you said that it is not {best.genre}")
+    if verdict.outside >= foreign:
+        return Decision(action=Action.NOT_SURE, reason=_none_of_them(verdict))
     if verdict.sure < threshold:
         return Decision(action=Action.NOT_SURE, reason=_unsure(verdict, threshold))
     if standing.unwritable:
@@ -90,6 +98,12 @@ def _must_be_left(standing: Standing) -> str | None:
 def _sure(verdict: Verdict) -> str:
     best = verdict.genres[0]
     return f"{best.genre} at {best.confidence:.0%} ({verdict.evidence})"
+
+
+def _none_of_them(verdict: Verdict) -> str:
+    sure = "" if verdict.outside > EVEN else "perhaps "
+    others = " or ".join(item.genre for item in verdict.suggested)
+    return f"{sure}none of the genres it has learned{f', but {others}' if others else ''}"
 
 
 def _unsure(verdict: Verdict, threshold: float) -> str:

@@ -39,6 +39,8 @@ class Verdict:
     segments: int
     evidence: str = "model"  # "model", or who else spoke: "this track", "album", "artist"
     right: float | None = None  # chance that the first genre is right, where the model says it
+    outside: float = 0.0  # how likely it is of none of the genres that the model learned
+    suggested: tuple[GenreConfidence, ...] = ()  # genres beyond those, never written
 
     @property
     def best(self) -> GenreConfidence | None:

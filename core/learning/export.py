@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.analysis.features import FEATURE_VERSION, FEATURES
+from core.decision.beyond import Known
 from core.decision.promise import Cases, Promise
 from core.errors import ModelError, TrainingError
 from core.learning.calibrate import Calibration
 from core.learning.dataset import Track, embeddings, group_numbers, stacked
 from core.learning.evaluate import Accuracy
 from core.learning.fitting import Ensemble
-from core.registry import BACKBONE
+from core.registry import BACKBONE, BEYOND
 
 __all__ = ["Paper", "Trained", "write_model"]
 
@@ -60,6 +61,7 @@ class Trained:
     accuracy: Accuracy
     protocol: str
     figures: Mapping[str, float]  # more about the same predictions
+    known: Known | None = None  # what lies beyond the genres; None without a backbone
 
 
 def write_model(trained: Trained, paper: Paper, root: Path) -> Path:
@@ -100,6 +102,8 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
     _write_json(folder / "calibration.json", _calibration(trained))
     np.savez_compressed(folder / "replay.npz", **_replay(trained))
     np.savez_compressed(folder / "linear.npz", **_linear(trained.ensemble))
+    if trained.known is not None:
+        np.savez_compressed(folder / BEYOND, **trained.known.arrays())
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     manifest = {
         "format": 1,

@@ -23,7 +23,7 @@ from core.learning import networks
 from core.learning.dataset import Track, apart, embeddings, split_groups
 from core.learning.prior import TagLayer
 
-__all__ = ["Ensemble", "Recipe", "Studio", "curves", "no_check", "regress"]
+__all__ = ["Check", "Ensemble", "Recipe", "Studio", "curves", "no_check", "regress"]
 
 Weights = list[NDArray[np.float32]]  # as Keras lists them
 Check = Callable[[], None]  # called between epochs; raises to stop the training

@@ -12,34 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.analysis.backbone import TAGS
 from core.errors import ModelError
 from core.registry import backbone_file
-from core.taxonomy import fold
+from core.taxonomy import TAGS, tags_of
 
-__all__ = ["TAGS_FILE", "TagLayer", "tag_layer", "tags_of"]
+__all__ = ["TAGS_FILE", "TagLayer", "tag_layer"]
 
 TAGS_FILE = "tags.npz"  # in the folder of the backbone
-
-# Written down before any result was looked at. The last three are makeshifts: no tag is
-# called like them, so they are known by what mostly stands beside them.
-SPOKEN_OF = {
-    "hiphop": ("Hip-Hop", "rnb"),
-    "metal": ("metal", "heavy metal"),
-    "pop": ("pop", "female vocalists", "party"),
-    "rock": ("rock", "classic rock", "hard rock", "alternative rock"),
-    "electronic": ("electronic", "electronica", "electro"),
-    "folk": ("folk", "acoustic"),
-    "indie": ("indie", "indie rock", "indie pop"),
-    "randb": ("rnb", "soul"),
-    "rap": ("Hip-Hop",),
-    "techno": ("electronic", "electro", "dance"),
-    "chillout": ("chillout", "chill"),
-    "progressiverock": ("Progressive rock",),
-    "classical": ("instrumental", "beautiful"),
-    "disco": ("funk", "70s", "80s", "dance"),
-    "reggae": ("chill",),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,12 +40,6 @@ class TagLayer:
         each = width[:, None] * self.kernel / np.maximum(logits.std(axis=0), 1e-6)
         columns = [_mean(each, tags_of(genre)) for genre in genres]
         return np.stack(columns, axis=1).astype(np.float64)
-
-
-def tags_of(genre: str) -> tuple[str, ...]:
-    """Return the tags that speak of *genre*: by the table, else the tag of that name."""
-    folded = fold(genre)
-    return SPOKEN_OF.get(folded) or tuple(tag for tag in TAGS if fold(tag) == folded)
 
 
 def tag_layer(folder: Path) -> TagLayer | None:

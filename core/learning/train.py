@@ -44,8 +44,10 @@ from core.learning.hearing import Augmentation, Progress, hear_all, heard
 from core.registry import backbone_source
 
 if TYPE_CHECKING:  # TensorFlow: processes that only hear, and import this, go without
+    from core.decision.beyond import Known
     from core.learning.export import Trained
     from core.learning.fitting import Check, Ensemble, Recipe, Studio
+    from core.learning.outsiders import Outsiders
     from core.learning.prior import TagLayer
 
 __all__ = [
@@ -104,6 +106,8 @@ def train(
     theirs = np.array([not track.labelled for track in tracks])
     collection = blind_cases(honest[theirs], truth[theirs], groups[theirs])
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
+    kept = promise(collection, PRECISION)
+    strange = _outsiders(tracks, truth, folds, studio, check)
     ensemble = studio.train(tracks, check, fitted)
     return Trained(
         genres=genres,
@@ -112,13 +116,45 @@ def train(
         out_of_fold=honest,
         folds=folds,
         calibration=fit_calibration(pooled, truth, groups),
-        promise=promise(collection, PRECISION),
+        promise=kept,
         collection=collection,
         longest=longest_calibrated([len(track.features) for track in tracks]),
         accuracy=evaluate.accuracy(honest[about], truth[about], groups[about]),
         protocol=protocol or f"out of fold, {int(folds.max()) + 1} folds apart by artist",
         figures=_figures(honest[about], truth[about], len(genres)),
+        known=_known(strange, _answered(honest, truth, kept.threshold)),
     )
+
+
+def _outsiders(
+    tracks: Sequence[Track],
+    truth: NDArray[np.int64],
+    folds: NDArray[np.integer[Any]],
+    studio: "Studio",
+    check: "Check",
+) -> "Outsiders | None":
+    """Learn what lies beyond the genres; None where there is no backbone to tell."""
+    from core.learning.outsiders import learn_outsiders
+
+    raw = embeddings(tracks)
+    if raw is None or studio.tags is None:
+        return None
+    return learn_outsiders(raw, truth, folds, studio.genres, studio.tags, studio.recipe, check)
+
+
+def _known(strange: "Outsiders | None", answered: NDArray[np.bool_]) -> "Known | None":
+    from core.learning.outsiders import limited
+
+    return None if strange is None else limited(strange, answered)
+
+
+def _answered(
+    honest: NDArray[np.float64], truth: NDArray[np.int64], threshold: float | None
+) -> NDArray[np.bool_]:
+    """Which tracks [n] are rightly written; where nothing may be written, the surer half would."""
+    sure = honest.max(axis=1)
+    bar = float(np.median(sure)) if threshold is None else threshold
+    return np.asarray((sure >= bar) & (honest.argmax(axis=1) == truth))
 
 
 def out_of_fold(

@@ -17,6 +17,7 @@ MEANING = {
     "write": "Sure enough: in a watched folder this genre would be written into the file.",
     "not sure": "In a watched folder nothing would be written, and the file would wait for review.",
 }
+EVEN = 0.5  # beyond it a track is rather of none of the learned genres
 SEGMENT_S = 5.0  # how long the last segment is drawn where the duration is unknown
 
 
@@ -51,6 +52,7 @@ class Result:
     decision: str
     headline: str
     explanation: str
+    perhaps: str  # which genres beyond those learned it may be, in a sentence
     bars: tuple[Bar, ...]
     tiles: tuple[Tile, ...]
     legend: tuple[Bar, ...]  # the genres that some segment thinks best
@@ -69,6 +71,7 @@ def shown(found: Classification) -> Result:
         decision=found.decision,
         headline=_headline(found),
         explanation=_explanation(found),
+        perhaps=_perhaps(found),
         bars=bars[:SHOWN_GENRES],
         tiles=_tiles(found, colours),
         legend=tuple(
@@ -86,6 +89,8 @@ def as_json(found: Classification) -> dict[str, Any]:
     return {
         "path": found.path,
         "genres": [asdict(guess) for guess in found.genres],
+        "suggested": [asdict(guess) for guess in found.suggested],
+        "outside": found.outside,
         "decision": found.decision,
         "reason": found.reason,
         "segments": len(found.segments),
@@ -104,6 +109,8 @@ def clock(seconds: float) -> str:
 
 def _headline(found: Classification) -> str:
     best = found.genres[0].genre if found.genres else ""
+    if found.suggested and found.outside > EVEN:
+        best = found.suggested[0].genre if found.decision == "not sure" else best
     return {
         "write": best,
         "not sure": f"Not sure – perhaps {best}" if best else "Not sure",
@@ -118,6 +125,11 @@ def _explanation(found: Classification) -> str:
     if found.decision == "error":  # such a reason goes on from the file's name: "is not audio"
         return f"The reason: {reason}"
     return f"{MEANING.get(found.decision, '')} {reason[:1].upper()}{reason[1:]}".strip()
+
+
+def _perhaps(found: Classification) -> str:
+    names = " or ".join(item.genre for item in found.suggested)
+    return f"Perhaps {names}, not among the genres that it learned." if names else ""
 
 
 def _colours(found: Classification) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What people said takes effect at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -212,3 +213,29 @@ def test_a_rejected_genre_is_remembered_until_taken_back(db: Database) -> None:
     assert memory.rejected_genres(db, "f2") == {fold("Pop")}
     say(db, "f1", "label", "Rock")
     assert memory.rejected_genres(db, "f1") == frozenset()
+
+
+STRANGE = replace(VERDICT, outside=0.9, suggested=(GenreConfidence(genre="House", confidence=0.6),))
+
+
+def test_a_persons_word_settles_that_it_is_no_stranger() -> None:
+    """Nothing is left to suggest for this track."""
+    blended = memory.blend(STRANGE, Evidence(track="House"))
+
+    assert (blended.outside, blended.suggested) == (0.0, ())
+
+
+def test_words_on_the_artist_outweigh_the_models_doubt() -> None:
+    """The doubt counts as much as the rest of what the model says: kappa / (n + kappa)."""
+    said = Evidence(artist=Counts(said={fold("House"): 1.0}))
+
+    blended = memory.blend(STRANGE, said)
+
+    assert blended.outside == pytest.approx(0.9 * KAPPA / (1 + KAPPA))
+    assert fold("house") in {fold(item.genre) for item in blended.genres}
+    assert not blended.suggested
+
+
+def test_a_refused_genre_is_not_suggested() -> None:
+    """Not among the learned ones, nor beyond them."""
+    assert not memory.without(STRANGE, frozenset({fold("house")})).suggested

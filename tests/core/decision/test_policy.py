@@ -52,6 +52,35 @@ def test_only_an_untouched_file_is_written_and_only_when_sure(
     assert decision.reason
 
 
+def strange(outside: float, *suggested: str) -> Verdict:
+    items = tuple(GenreConfidence(genre=genre, confidence=outside / 2) for genre in suggested)
+    return replace(verdict(0.99), outside=outside, suggested=items)
+
+
+@pytest.mark.parametrize(
+    ("outside", "suggested", "reason"),
+    [
+        (0.8, ("House",), "none of the genres it has learned, but House"),
+        (0.8, ("House", "Folk"), "none of the genres it has learned, but House or Folk"),
+        (0.8, (), "none of the genres it has learned"),
+        (0.4, (), "perhaps none of the genres it has learned"),
+    ],
+)
+def test_what_is_of_no_learned_genre_is_not_written(
+    outside: float, suggested: tuple[str, ...], reason: str
+) -> None:
+    """However sure the model is among those that it knows."""
+    decision = decide(strange(outside, *suggested), NOBODYS, threshold=0.9, foreign=0.4)
+
+    assert (decision.action, decision.genre, decision.reason) == (Action.NOT_SURE, None, reason)
+
+
+def test_below_the_limit_the_confidence_decides() -> None:
+    """As it does where a model knows nothing of other genres."""
+    assert decide(strange(0.39), NOBODYS, threshold=0.9, foreign=0.4).action is Action.WRITE
+    assert decide(strange(1.0), NOBODYS, threshold=0.9).action is Action.WRITE
+
+
 def test_silence_is_not_sure() -> None:
     """There is nothing to judge, and the reason says so."""
     decision = decide(SILENT, NOBODYS, threshold=0.9)

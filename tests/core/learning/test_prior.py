@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.analysis.backbone import TAGS
 from core.learning import backbone as conversion
 from core.learning.fitting import regress
-from core.learning.prior import SPOKEN_OF, TAGS_FILE, TagLayer, tag_layer, tags_of
+from core.learning.prior import TAGS_FILE, TagLayer, tag_layer
 from core.registry import backbone_dir, backbone_source
-from core.taxonomy import fold
+from core.taxonomy import SPOKEN_OF, TAGS, fold, tags_of
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What the page draws, from classifications alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.decision.verdict import GenreConfidence
@@ -75,6 +77,17 @@ def test_unknown_duration_ends_after_the_last_segment() -> None:
 def test_headline_says_the_decision(decision: str, headline: str) -> None:
     """In plain words."""
     assert shown(found(decision=decision, jazz=1.0)).headline == headline
+
+
+def test_what_was_not_learned_is_suggested_in_words() -> None:
+    """It leads only where the track is rather of no learned genre."""
+    house = GenreConfidence(genre="house", confidence=0.5)
+    strange = replace(found(decision="not sure", jazz=0.9), suggested=(house,), outside=0.8)
+
+    assert shown(strange).headline == "Not sure – perhaps house"
+    assert shown(strange).perhaps == "Perhaps house, not among the genres that it learned."
+    assert shown(replace(strange, outside=0.3)).headline == "Not sure – perhaps jazz"
+    assert not shown(replace(strange, suggested=())).perhaps
 
 
 def test_silent_file_has_no_guess() -> None:
