@@ -90,6 +90,7 @@ class Calibration:
     promise: float
     longest: int | None = None  # segments of the longest tracks that it holds for
     collection: Answers | None = None  # from the collection that the model was measured on
+    right: Mapping[str, Any] | None = None  # what says how likely the first genre is right
     library: Answers = Answers()  # from the user's labels, each judged without its artist
 
 
@@ -125,6 +126,7 @@ def load_calibration(manifest: Manifest) -> Calibration:
             promise=float(document["promise"]),
             longest=int(document["longest"]) if document.get("longest") else None,
             collection=_evidence(document["collection"]) if "collection" in document else None,
+            right=document.get("right"),
             library=_evidence(document.get("library", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -18,6 +18,7 @@ from core.decision.feedback import Origin
 from core.decision.memory import Evidence
 from core.decision.policy import NEVER, Decision, Standing, decide, threshold_of
 from core.decision.promise import Cases, Footing, footing, no_cases, promise, promised_before
+from core.decision.surety import Surety, signs, sureness
 from core.decision.verdict import (
     GenreConfidence,
     Verdict,
@@ -51,6 +52,7 @@ class Model:
         self.calibration: Calibration = registry.load_calibration(manifest)
         self.weights = np.array(manifest.weights)
         self.bias = np.array(self.calibration.bias)
+        self.surety = _surety(self.calibration, manifest.folder)
         self.footings: dict[float, Footing] = {}  # by the precision promised
         self.known = _known(manifest)
 
@@ -58,6 +60,16 @@ class Model:
     def version(self) -> str:
         """The version that hearings name."""
         return self.manifest.version
+
+    def right(self, hearing: HearingRow, words: NDArray[np.float64]) -> float | None:
+        """Return the chance that the first of *words* [G] is right; None where it cannot say."""
+        surety = self.surety
+        if surety is None or hearing.scores is None:
+            return None
+        if surety.places is not None and hearing.embedding is None:
+            return None
+        found = signs(hearing.scores, self.weights, words, hearing.embedding, surety.places)
+        return sureness(float(words.max()), found, surety)
 
 
 class Judge:
@@ -201,6 +213,7 @@ class Judge:
             segments=hearing.segments,
             outside=strange.outside,
             suggested=strange.suggested,
+            right=model.right(hearing, said),
         )
 
     def _beyond(self, hearing: HearingRow) -> Beyond:
@@ -266,6 +279,16 @@ def verdict_row(fingerprint: str, verdict: Verdict) -> VerdictRow:
         evidence=verdict.evidence,
         segments=verdict.segments,
     )
+
+
+def _surety(calibration: Calibration, folder: Path) -> Surety | None:
+    if calibration.right is None:
+        return None
+    try:
+        return Surety.of(calibration.right)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"what the model says of its own words is damaged ({error})"
+        raise ModelError(what, str(folder), "use another version") from error
 
 
 def _footing(calibration: Calibration, precision: float) -> Footing:

@@ -16,6 +16,8 @@ from core.decision.verdict import calibrate
 
 __all__ = [
     "Calibration",
+    "artist_folds",
+    "artist_weight",
     "blind_cases",
     "cross_fitted",
     "fit_calibration",
@@ -84,7 +86,7 @@ def cross_fitted(
     This is what a figure or a threshold may rest on: the final fit has seen every truth.
     """
     calibrated = np.empty_like(pooled)
-    fold = _folds(groups)
+    fold = artist_folds(groups)
     for number in range(CROSS_FOLDS):
         out = fold == number
         if out.all() or not out.any():
@@ -108,7 +110,7 @@ def _cross_fit(
     groups: NDArray[np.integer[Any]],
     strength: float,
 ) -> Probabilities:
-    calibrated, fold = pooled.copy(), _folds(groups)
+    calibrated, fold = pooled.copy(), artist_folds(groups)
     for number in range(CROSS_FOLDS):
         out = fold == number
         if out.any() and not out.all():
@@ -118,7 +120,7 @@ def _cross_fit(
     return calibrated
 
 
-def _folds(groups: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+def artist_folds(groups: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Deal the groups round, in order of first sight: artists apart, no chance involved."""
     _, first, index = np.unique(groups, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
