@@ -3,7 +3,7 @@
 Used by the daemon for each file, and by the commands and the page for the files named.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,9 @@ from core.decision.beyond import Beyond, Known, beyond
 from core.decision.feedback import Origin
 from core.decision.memory import Evidence
 from core.decision.policy import NEVER, Decision, Standing, decide, threshold_of
-from core.decision.promise import Cases, Footing, footing, no_cases, promise, promised_before
+from core.decision.promise import Cases, Footing, footing, joined, promise, promised_before
 from core.decision.surety import Surety, signs, sureness
+from core.decision.testimony import unmet, unprompted
 from core.decision.verdict import (
     GenreConfidence,
     Verdict,
@@ -32,7 +33,7 @@ from core.library.evidence import Voiced
 from core.library.files import FileRow
 from core.library.hearings import HearingRow, VerdictRow
 from core.registry import Answers, Calibration, Manifest
-from core.taxonomy import fold_all, meaningful, spell
+from core.taxonomy import fold, fold_all, meaningful, spell
 from daemon.classification import SegmentView
 from daemon.config import Policy
 
@@ -44,6 +45,14 @@ __all__ = ["Judge", "Model", "hearing_row", "verdict_row"]
 SHOWN = 3  # guesses that a person is shown
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The first genre that a model gives a track, and how sure it is that this is right."""
+
+    genre: str
+    sure: float
+
+
 class Model:
     """A model version with its calibration, as judging needs them."""
 
@@ -53,8 +62,8 @@ class Model:
         self.weights = np.array(manifest.weights)
         self.bias = np.array(self.calibration.bias)
         self.surety = _surety(self.calibration, manifest.folder)
-        self.footings: dict[float, Footing] = {}  # by the precision promised
         self.known = _known(manifest)
+        self.answers: dict[str, Answer] = {}  # its own alone, by track
 
     @property
     def version(self) -> str:
@@ -81,6 +90,7 @@ class Judge:
         self._policy = policy
         self._broad = fold_all(policy.broad_genres)
         self._model: Model | None = None
+        self._footing: tuple[tuple[str, int], Footing] | None = None  # as of a model and a word
         self._heard_of: tuple[tuple[int, int], Voiced] | None = None
 
     def model(self) -> Model:
@@ -153,11 +163,45 @@ class Judge:
         return threshold_of(self._policy.threshold, self.footing().threshold)
 
     def footing(self) -> Footing:
-        """Return what the promise rests on, for the model in use."""
-        model, precision = self.model(), self._policy.precision
-        if precision not in model.footings:
-            model.footings[precision] = _footing(model.calibration, precision)
-        return model.footings[precision]
+        """Return what the promise rests on: made anew when there is another model or word."""
+        state = (self.model().version, feedback_log.last_feedback_id(self._db))
+        if self._footing is None or self._footing[0] != state:
+            self._footing = (state, self._founded())
+        return self._footing[1]
+
+    def _founded(self) -> Footing:
+        calibration, precision = self.model().calibration, self._policy.precision
+        if calibration.collection is None:
+            start = promised_before(calibration.threshold, calibration.promise, precision)
+        else:
+            start = promise(_cases(calibration.collection), precision)
+        own = joined(_cases(calibration.library), self._judged_blind())
+        return footing(start, own, precision)
+
+    def _judged_blind(self) -> Cases:
+        """What the model says of tracks whose artists nobody had named when it was trained."""
+        rows, model = feedback_log.all_feedback(self._db), self.model()
+        told = unmet(unprompted(rows), rows, model.manifest.fingerprints)
+        answers = [(item, self._answer(item.fingerprint)) for item in told]
+        known = [(item, answer) for item, answer in answers if answer is not None]
+        artists = {item.artist: number for number, (item, _) in enumerate(known)}
+        return Cases(
+            sure=np.array([answer.sure for _, answer in known], dtype=np.float64),
+            right=np.array([fold(a.genre) == fold(item.genre) for item, a in known], dtype=bool),
+            artist=np.array([artists[item.artist] for item, _ in known], dtype=np.int64),
+        )
+
+    def _answer(self, fingerprint: str) -> Answer | None:
+        """What the model alone says of a track that it heard; None where there is nothing."""
+        model = self.model()
+        if fingerprint not in model.answers:
+            hearing = self.kept_hearing(fingerprint)
+            said = self.by_model(hearing) if hearing else None
+            if said is None or said.best is None:
+                return None
+            sure = 0.0 if said.outside >= self.foreign() else said.sure  # never written then
+            model.answers[fingerprint] = Answer(genre=said.best.genre, sure=sure)
+        return model.answers[fingerprint]
 
     def foreign(self) -> float:
         """Return from which probability of "none of the known genres" on nothing is written.
@@ -289,14 +333,6 @@ def _surety(calibration: Calibration, folder: Path) -> Surety | None:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"what the model says of its own words is damaged ({error})"
         raise ModelError(what, str(folder), "use another version") from error
-
-
-def _footing(calibration: Calibration, precision: float) -> Footing:
-    if calibration.collection is None:
-        start = promised_before(calibration.threshold, calibration.promise, precision)
-    else:
-        start = promise(_cases(calibration.collection), precision)
-    return footing(start, no_cases(), precision)
 
 
 def _cases(evidence: Answers) -> Cases:

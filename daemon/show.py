@@ -15,6 +15,7 @@ from core.registry import Manifest
 from daemon.acts import Tagged
 from daemon.classification import Classification
 from daemon.history import Event
+from daemon.promises import promise_line
 from daemon.restore import Copy, Restored
 from daemon.status import Judged, Status
 from daemon.why import why_json
@@ -260,6 +261,7 @@ def _outcome(item: Judged) -> str:
 
 def _show_model(status: Status) -> None:
     say(f"Model {status.model['version']}: {_figure(status.model)}")
+    say(promise_line(status.promise))
     say(
         f"Feedback: {status.feedback} in all, "
         f"{status.feedback_since_training} since the last training"

@@ -14,6 +14,7 @@ from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.backbone import backbone_trouble, model_trouble
 from daemon.config import Config, expand
+from daemon.promises import promise_of
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
 from daemon.undoing import undo_trouble
@@ -54,6 +55,7 @@ class Status:
     feedback: int
     feedback_since_training: int
     model: dict[str, Any]
+    promise: dict[str, Any]  # on what it rests, and what is written
     last_training: dict[str, Any] | None
     next_training: str | None
     trouble: tuple[str, ...]  # whatever needs the user
@@ -88,6 +90,7 @@ def collect(
         feedback=feedback_log.count_since(db, 0),
         feedback_since_training=feedback_log.count_since(db, learned),
         model=model,
+        promise=promise_of(db, models, config.policy),
         last_training=_last_training(db),
         next_training=next_night(config.training, now) if config.training.nightly else None,
         trouble=_trouble(
@@ -121,6 +124,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "feedback": status.feedback,
         "feedback_since_training": status.feedback_since_training,
         "model": status.model,
+        "promise": status.promise,
         "last_training": status.last_training,
         "next_training": status.next_training,
         "trouble": list(status.trouble),

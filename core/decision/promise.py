@@ -20,6 +20,7 @@ __all__ = [
     "Source",
     "contradicted",
     "footing",
+    "joined",
     "no_cases",
     "promise",
     "promised_before",
@@ -70,6 +71,10 @@ class Cases:
         """The number of cases."""
         return len(self.sure)
 
+    def only(self, kept: NDArray[np.bool_]) -> "Cases":
+        """Return those that are *kept* [n]."""
+        return Cases(sure=self.sure[kept], right=self.right[kept], artist=self.artist[kept])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
@@ -96,12 +101,23 @@ class Footing:
     source: Source
     threshold: float | None  # of what is written; None: nothing is
     evidence: Promise  # of the library's own where it decides or would have to, else the base's
+    own: int = 0  # blind answers of the library, in all
 
 
 def no_cases() -> Cases:
     """Return cases of nobody."""
     empty = np.zeros(0)
     return Cases(sure=empty, right=empty.astype(bool), artist=empty.astype(np.int64))
+
+
+def joined(first: Cases, second: Cases) -> Cases:
+    """Return the cases of both, who share no artist."""
+    away = int(first.artist.max(initial=-1)) + 1
+    return Cases(
+        sure=np.concatenate([first.sure, second.sure]),
+        right=np.concatenate([first.right, second.right]),
+        artist=np.concatenate([first.artist, second.artist + away]),
+    )
 
 
 def promise(cases: Cases, precision: float, *, confidence: float = CONFIDENCE) -> Promise:
@@ -131,16 +147,17 @@ def footing(collection: Promise, library: Cases, precision: float) -> Footing:
     *collection* is what the model's own collection gives. That counts as a start only, with
     CAUTION, until the *library* has evidence of its own, or contradicts it.
     """
-    own = promise(library, precision)
+    own, count = promise(library, precision), len(library)
     if own.threshold is not None:
-        return Footing(source=Source.LIBRARY, threshold=own.threshold, evidence=own)
+        return Footing(source=Source.LIBRARY, threshold=own.threshold, evidence=own, own=count)
+    nothing = Footing(source=Source.NONE, threshold=None, evidence=own, own=count)
     if collection.threshold is None:
-        return Footing(source=Source.NONE, threshold=None, evidence=own if own.n else collection)
+        return nothing if count else replace(nothing, evidence=collection)
     start = start_of(collection.threshold)
     counted, _ = _counted(library, library.sure >= start)
     if counted >= OWN or contradicted(library, start, precision):
-        return Footing(source=Source.NONE, threshold=None, evidence=own)
-    return Footing(source=Source.BASE, threshold=start, evidence=collection)
+        return nothing
+    return Footing(source=Source.BASE, threshold=start, evidence=collection, own=count)
 
 
 def start_of(threshold: float) -> float:

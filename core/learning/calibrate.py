@@ -180,10 +180,14 @@ def blind_cases(
     probabilities: Probabilities,
     truth: NDArray[np.int64],
     groups: NDArray[np.integer[Any]],
+    sure: NDArray[np.float64] | None = None,
 ) -> Cases:
-    """Return the cases for a promise in out-of-fold, cross-fitted *probabilities* [tracks, G]."""
+    """Return the cases for a promise in out-of-fold, cross-fitted *probabilities* [tracks, G].
+
+    *sure* [tracks] is how sure the first genres are, by default their probabilities.
+    """
     return Cases(
-        sure=probabilities.max(axis=1),
+        sure=probabilities.max(axis=1) if sure is None else sure,
         right=probabilities.argmax(axis=1) == truth,
         artist=groups.astype(np.int64),
     )

@@ -8,7 +8,7 @@ It decodes no audio itself (`hearing.py` does) and never makes up a label.
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +52,7 @@ class Track:
     copies: tuple[NDArray[np.float32], ...] = ()  # each [m, 135], used for fitting alone
     weight: float = 1.0
     labelled: bool = False  # this program's user said the genre
+    unprompted: bool = False  # and chose the track by nothing that the program had said
     fold: int = -1  # in which the model before held it out; -1: none
     embedding: NDArray[np.float32] | None = None  # [200], the backbone's, mean over patches
 
@@ -237,8 +238,13 @@ def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
     return Replay(tracks=tracks, words=held["oof"].astype(np.float64))
 
 
-def from_labels(labels: Sequence[Label], *, weight: float) -> tuple[Track, ...]:
-    """Return people's labels as tracks; a track without a known artist is its own group."""
+def from_labels(
+    labels: Sequence[Label], *, weight: float, unprompted: Collection[str] = ()
+) -> tuple[Track, ...]:
+    """Return people's labels as tracks; a track without a known artist is its own group.
+
+    *unprompted* are the fingerprints of those that may say how good the model is.
+    """
     return tuple(
         Track(
             fingerprint=label.fingerprint,
@@ -248,6 +254,7 @@ def from_labels(labels: Sequence[Label], *, weight: float) -> tuple[Track, ...]:
             embedding=label.embedding,
             weight=weight,
             labelled=True,
+            unprompted=label.fingerprint in unprompted,
         )
         for label in labels
         if len(label.features)

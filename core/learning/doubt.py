@@ -27,6 +27,7 @@ EVERY = slice(None)
 # Signs that are tried together; the others then have no weight.
 CANDIDATES = (("distance",), ("members", "distance"), ("members",), SIGNS)
 STRENGTHS = (0.003, 0.03, 0.3)  # L2 on the weights
+FEWEST = 3  # genres; of two, what is left to a stranger is no choice
 STRANGERS = 0.3  # what all strangers weigh, as a share of what all tracks do
 
 
@@ -71,6 +72,8 @@ def learn_surety(blind: Blind) -> Learned | None:
     Among the candidates that rank no worse on artists left out, the one that makes right and
     wrong likeliest there, strangers among them.
     """
+    if blind.words.shape[1] < FEWEST:
+        return None
     rows, tracks = _rows(blind), len(blind.truth)
     alone = likely(rows.odds)
     best, least = None, _loss(alone, rows)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from core.analysis.features import FEATURE_VERSION, FEATURES
 from core.decision.beyond import Known
 from core.decision.promise import Cases, Promise
+from core.decision.surety import Surety
 from core.errors import ModelError, TrainingError
 from core.learning.calibrate import Calibration
 from core.learning.dataset import Track, embeddings, group_numbers, stacked
@@ -57,6 +58,8 @@ class Trained:
     calibration: Calibration
     promise: Promise
     collection: Cases  # blind answers on the collection; the user's own labels are none
+    library: Cases  # those on the user's tracks that were named unprompted
+    surety: Surety | None  # what says how likely the first genre is right, if anything does
     longest: int  # segments of the longest tracks that the calibration holds for
     accuracy: Accuracy
     protocol: str
@@ -153,6 +156,8 @@ def _calibration(trained: Trained) -> dict[str, Any]:
         "evidence": asdict(trained.promise),
         "longest": trained.longest,
         "collection": _cases(trained.collection),
+        "library": _cases(trained.library),
+        "right": None if trained.surety is None else trained.surety.document(),
     }
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import registry
+from core.decision import testimony
 from core.decision.verdict import confidences
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
@@ -37,7 +38,7 @@ from core.learning.hearing import Progress
 from core.learning.limits import bounded, step_back, use_best_device
 from core.learning.prior import TagLayer
 from core.learning.train import backbone_named, speak, spoken, tags_in, train
-from core.library import hearings
+from core.library import feedback_log, hearings
 from core.library.schema import open_library
 from core.taxonomy import fold
 
@@ -63,6 +64,7 @@ class Request:
     force: bool = False  # train although the champion knows all labels already
     backbone: str | None = None  # sha256 of the weights of the one that there is
     tags: TagLayer | None = None  # its last layer
+    unprompted: frozenset[str] = frozenset()  # labelled tracks that may bear on the promise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     champion = registry.load(request.champion)
     replay = from_replay(request.champion)
     _comparable(champion, replay, request.backbone)
-    heard, note = as_replayed(from_labels(labels, weight=LABEL_WEIGHT), champion)
+    heard, note = as_replayed(_said(request, labels), champion)
     said, notes = learnable(heard, champion.genres)
     notes = (*note, *notes)
     if not said:
@@ -105,6 +107,10 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
         metrics={**metrics, **decision.figures},
         notes=notes,
     )
+
+
+def _said(request: Request, labels: Sequence[Label]) -> tuple[Track, ...]:
+    return from_labels(labels, weight=LABEL_WEIGHT, unprompted=request.unprompted)
 
 
 # --- what is learned from -------------------------------------------------------------------
@@ -264,7 +270,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     limits = {"seconds": wishes.max_minutes * 60, "memory_mb": wishes.max_memory_mb}
     try:
         with bounded(**limits) as check:
-            result = night(_request(wishes), _labels(wishes.library), spoken(speak), check)
+            labels, unprompted = _read(wishes.library)
+            request = replace(_request(wishes), unprompted=unprompted)
+            result = night(request, labels, spoken(speak), check)
     except GenrewatchError as error:
         result = Night(outcome=Outcome.FAILED, reason=error.reason)
     for note in result.notes:
@@ -306,13 +314,17 @@ def _request(wishes: argparse.Namespace) -> Request:
     )
 
 
-def _labels(library: Path) -> Sequence[Label]:
-    """Read what people said; opened and closed here, so that no lock outlives it."""
+def _read(library: Path) -> tuple[Sequence[Label], frozenset[str]]:
+    """Read what people said, and of which tracks unprompted.
+
+    Opened and closed here, so that no lock outlives it.
+    """
     from core.analysis.features import FEATURE_VERSION
 
     db = open_library(library)
     try:
-        return hearings.labels(db, FEATURE_VERSION)
+        told = testimony.unprompted(feedback_log.all_feedback(db))
+        return hearings.labels(db, FEATURE_VERSION), frozenset(item.fingerprint for item in told)
     finally:
         db.close()
 

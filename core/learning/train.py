@@ -103,8 +103,8 @@ def train(
     pooled = out_of_fold(tracks, folds, studio, check, fitted)
     truth = np.array([genres.index(track.genre) for track in tracks])
     honest = cross_fitted(pooled, truth, groups)
-    theirs = np.array([not track.labelled for track in tracks])
-    collection = blind_cases(honest[theirs], truth[theirs], groups[theirs])
+    cases = blind_cases(honest, truth, groups)
+    collection = cases.only(np.array([not track.labelled for track in tracks]))
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
     kept = promise(collection, PRECISION)
     strange = _outsiders(tracks, truth, folds, studio, check)
@@ -118,6 +118,8 @@ def train(
         calibration=fit_calibration(pooled, truth, groups),
         promise=kept,
         collection=collection,
+        library=cases.only(np.array([track.unprompted for track in tracks])),
+        surety=None,
         longest=longest_calibrated([len(track.features) for track in tracks]),
         accuracy=evaluate.accuracy(honest[about], truth[about], groups[about]),
         protocol=protocol or f"out of fold, {int(folds.max()) + 1} folds apart by artist",

@@ -38,7 +38,7 @@ class FeedbackRow:
     kind: str
     old: tuple[str, ...]
     new: tuple[str, ...]
-    via: str  # "retag", "tag", "review" or "page"
+    via: str  # "retag", "tag", "review", "page", or "audit": asked of a track drawn at random
     artist: str | None = None
     album_artist: str | None = None
     album: str | None = None

@@ -58,7 +58,14 @@ def champion(model_dir: Path) -> Path:
     return model_dir
 
 
-def spend(champion: Path, labels: Sequence[Said], version: str, *, force: bool = False) -> Night:
+def spend(
+    champion: Path,
+    labels: Sequence[Said],
+    version: str,
+    *,
+    force: bool = False,
+    unprompted: frozenset[str] = frozenset(),
+) -> Night:
     """Spend a short night."""
     request = Request(
         champion=champion,
@@ -68,6 +75,7 @@ def spend(champion: Path, labels: Sequence[Said], version: str, *, force: bool =
         epochs=2,
         members=1,
         force=force,
+        unprompted=unprompted,
     )
     return night(request, labels, silent, no_check)
 
@@ -83,7 +91,9 @@ def test_nothing_said_is_skipped(champion: Path) -> None:
 def test_good_labels_make_a_challenger(champion: Path, some_tracks: tuple[Track, ...]) -> None:
     """It is written with its evidence, whatever the gate says; its replay holds the labels."""
     labels = said(some_tracks[::6])
-    outcome = spend(champion, labels, "night-1")
+    outcome = spend(
+        champion, labels, "night-1", unprompted=frozenset({labels[0].fingerprint, "unheard"})
+    )
 
     manifest = registry.load(champion.parent / "night-1")
     assert outcome.outcome in (Outcome.PROMOTED, Outcome.REFUSED)
@@ -93,6 +103,10 @@ def test_good_labels_make_a_challenger(champion: Path, some_tracks: tuple[Track,
     assert outcome.metrics["labels"] == len(labels)
     assert manifest.provenance.endswith("on top of: old songs")
     assert sum(t.labelled for t in from_replay(manifest.folder).tracks) == len(labels)
+    calibration = registry.load_calibration(manifest)
+    assert len(calibration.library.sure) == 1  # the rest was prompted, and proves nothing
+    assert calibration.collection is not None
+    assert len(calibration.collection.sure) == len(some_tracks)
     again = spend(manifest.folder, labels, "night-2")
     assert (again.outcome, again.reason) == (
         Outcome.SKIPPED,

@@ -1,0 +1,70 @@
+"""Which of a person's words may say how good the model is?
+
+Only words that nobody chose by what the model had said: names given to music that bore no
+word of ours, and answers to random audits. Corrections, confirmations and answers in review
+were picked by the person or by us, so they are learned from but set no threshold. Pure.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from core.library.feedback_log import FeedbackRow
+from core.names import keys_of
+
+__all__ = ["Testimony", "unmet", "unprompted"]
+
+AUDIT = "audit"
+OF_ONE_S_OWN = ("retag", "tag")  # where a person names a genre without having seen a guess
+NAMED = ("correction", "label", "confirmation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Testimony:
+    """What a person says a track is, and whose it is."""
+
+    fingerprint: str
+    genre: str
+    artist: str  # a key; the folder where nobody is named
+
+
+def unprompted(rows: Iterable[FeedbackRow]) -> tuple[Testimony, ...]:
+    """Return the testimonies in all feedback *rows*, the oldest first; the last word counts.
+
+    A track that was audited is one. So is one of which every word is a label that its person
+    came up with: a single reaction to a word of ours, and it is none.
+    """
+    said: dict[str, list[FeedbackRow]] = defaultdict(list)
+    for row in rows:
+        said[row.fingerprint].append(row)
+    free = [words for words in said.values() if _is_free(words)]
+    return tuple(_testimony(words[-1]) for words in free if words[-1].new)
+
+
+def unmet(
+    testimonies: Iterable[Testimony], rows: Iterable[FeedbackRow], trained: Collection[str]
+) -> tuple[Testimony, ...]:
+    """Return the *testimonies* on artists of whom the model was *trained* on no labelled track.
+
+    *rows* is all feedback, *trained* the fingerprints that the model knows.
+    """
+    met = {_artist(row) for row in rows if row.fingerprint in trained}
+    return tuple(
+        item for item in testimonies if item.artist not in met and item.fingerprint not in trained
+    )
+
+
+def _is_free(words: list[FeedbackRow]) -> bool:
+    if words[-1].kind not in NAMED:
+        return False
+    audited = any(row.via == AUDIT for row in words)
+    return audited or all(row.kind == "label" and row.via in OF_ONE_S_OWN for row in words)
+
+
+def _testimony(row: FeedbackRow) -> Testimony:
+    return Testimony(fingerprint=row.fingerprint, genre=row.new[0], artist=_artist(row))
+
+
+def _artist(row: FeedbackRow) -> str:
+    key = keys_of(artist=row.artist, album_artist=row.album_artist, compilation=False).artist
+    return key or row.path.rpartition("/")[0]

@@ -1,0 +1,171 @@
+"""The promise in this library: on what it rests, and what `status` says of it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.library import feedback_log
+from core.library.feedback_log import FeedbackRow
+from core.registry import Registry
+from daemon.config import Policy
+from daemon.judge import Judge
+from daemon.promises import promise_line, promise_of
+from tests.factories import NOON
+from tests.puppets import PaperHouse, guess, paper
+
+BASE = {"sure": [0.5] * 100, "right": [1] * 100, "artist": list(range(100))}
+PROMISE = Policy(threshold="promise", precision=0.9)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[PaperHouse]:
+    """A house whose model was right on a hundred artists of its collection, at .5."""
+    made = PaperHouse(tmp_path, threshold=1.0)
+    keep(made, collection=BASE)
+    yield made
+    made.close()
+
+
+def keep(house: PaperHouse, **more: object) -> None:
+    """Write *more* into the calibration of the model in use."""
+    folder = house.models / "one"
+    kept = json.loads((folder / "calibration.json").read_text("utf-8")) | more
+    (folder / "calibration.json").write_text(json.dumps(kept), "utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    digest = hashlib.sha256((folder / "calibration.json").read_bytes()).hexdigest()
+    manifest["files"]["calibration.json"] = digest
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+
+
+def models(house: PaperHouse) -> Registry:
+    return Registry(house.models, house.models / "one")
+
+
+def hear(house: PaperHouse, names: list[str]) -> None:
+    """Let the daemon hear a file of each name; none is sure enough to be written."""
+    house.live()
+    for name in names:
+        paper(house.music / f"{name}.mp3", name)
+    house.settle()
+
+
+def say(house: PaperHouse, name: str, genre: str, via: str = "retag", kind: str = "label") -> None:
+    """Record a person's word on the track *name*, by an artist of its own."""
+    row = FeedbackRow(
+        path=str(house.music / f"{name}.mp3"),
+        fingerprint=name,
+        kind=kind,
+        old=(),
+        new=(genre,),
+        via=via,
+        artist=name,
+    )
+    feedback_log.record_feedback(house.db, row, NOON)
+
+
+def test_at_first_the_collection_is_a_cautious_start(house: PaperHouse) -> None:
+    """A file may be in half as much doubt as would do there, and status says so."""
+    told = promise_of(house.db, models(house), PROMISE)
+
+    assert told["rests_on"] == "base"
+    assert told["threshold"] == pytest.approx(0.75)
+    assert (told["n"], told["realised"], told["own"]) == (100, 1.0, 0)
+    assert "half as much doubt" in promise_line(told)
+
+
+def test_names_given_unprompted_take_its_place(house: PaperHouse) -> None:
+    """Thirty tracks that a person named without a word of ours, and the model was right."""
+    names = [f"track {number}" for number in range(30)]
+    hear(house, names)
+    for name in names:
+        say(house, name, guess(name))
+
+    told = promise_of(house.db, models(house), PROMISE)
+
+    assert told["rests_on"] == "your library"
+    assert (told["n"], told["artists"], told["realised"]) == (30, 30, 1.0)
+    assert "your library" in promise_line(told)
+
+
+def test_reactions_set_no_threshold(house: PaperHouse) -> None:
+    """Thirty confirmations that the person picked change nothing."""
+    names = [f"track {number}" for number in range(30)]
+    hear(house, names)
+    for name in names:
+        say(house, name, guess(name), via="review", kind="confirmation")
+
+    told = promise_of(house.db, models(house), PROMISE)
+
+    assert told["rests_on"] == "base"
+    assert told["own"] == 0
+
+
+def test_audits_that_contradict_stop_all_writing(house: PaperHouse) -> None:
+    """Wrong in both of the first two audits: nothing is written, and status says what then."""
+    hear(house, ["a", "b"])
+    judge = Judge(house.db, models(house), PROMISE)
+    assert judge.threshold() < 1
+    for name in ("a", "b"):
+        say(house, name, "Zydeco", via="audit", kind="correction")
+
+    told = promise_of(house.db, models(house), PROMISE)
+
+    assert judge.threshold() > 1
+    assert told["rests_on"] == "not enough evidence yet"
+    assert told["threshold"] is None
+    assert "nothing is written" in promise_line(told)
+
+
+def test_what_the_model_was_trained_on_proves_nothing(house: PaperHouse) -> None:
+    """Its own answers about artists that it has met are not blind."""
+    names = [f"track {number}" for number in range(30)]
+    hear(house, names)
+    for name in names:
+        say(house, name, guess(name))
+    manifest = house.models / "one" / "manifest.json"
+    document = json.loads(manifest.read_text("utf-8"))
+    document["training"]["fingerprints"] = names
+    manifest.write_text(json.dumps(document), "utf-8")
+
+    assert promise_of(house.db, models(house), PROMISE)["rests_on"] == "base"
+
+
+def test_what_it_said_of_them_without_their_artist_counts(house: PaperHouse) -> None:
+    """The model carries its blind answers on the user's labels from its training."""
+    keep(house, collection=BASE, library=BASE | {"sure": [0.9] * 100})
+
+    told = promise_of(house.db, models(house), PROMISE)
+
+    assert told["rests_on"] == "your library"
+    assert told["own"] == 100
+
+
+def test_without_evidence_nothing_is_promised(house: PaperHouse) -> None:
+    """A model that was right too seldom is of no use as a start."""
+    keep(house, collection=BASE | {"right": [0, 1] * 50})
+
+    told = promise_of(house.db, models(house), PROMISE)
+
+    assert told["rests_on"] == "not enough evidence yet"
+    assert "50% of 100 blind answers right" in promise_line(told)
+
+
+def test_a_threshold_of_ones_own_is_no_promise(house: PaperHouse) -> None:
+    """It is taken as it is, and status says that nothing is promised."""
+    told = promise_of(house.db, models(house), Policy(threshold=0.6))
+
+    assert told["rests_on"] == "your threshold"
+    assert "60%" in promise_line(told)
+
+
+def test_a_stricter_promise_asks_for_more(house: PaperHouse) -> None:
+    """A hundred right answers are enough for .9 and .95, but not for .99."""
+    at = {
+        precision: promise_of(house.db, models(house), Policy(precision=precision))["rests_on"]
+        for precision in (0.9, 0.95, 0.99)
+    }
+
+    assert at == {0.9: "base", 0.95: "base", 0.99: "not enough evidence yet"}
