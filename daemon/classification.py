@@ -49,6 +49,8 @@ class Explanation:
     evidence: Evidence
     rests_on: str  # the verdict's evidence: "model", or who else spoke
     right: float | None  # chance that the first genre is right, where the model says it
+    outside: float | None  # how likely it is of none of the learned genres, where it can tell
+    foreign: float | None  # from which *outside* on nothing is written; None: from none
     threshold: float | None  # of what is written; None for want of evidence
     promise: float | None  # precision that the threshold is to keep; None: it was set by hand
     footing: str  # what the threshold rests on: "base", "your library" or "none"

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
+from core.decision.beyond import Known
 from core.decision.explain import (
     BlockShare,
     Linear,
+    TagShare,
     by_block,
     nearest,
     opinions,
@@ -60,17 +62,19 @@ def explanation(
     alone = judge.by_model(hearing).genres
     linear = linear_of(model.manifest)
     by, neighbours = _neighbours(db, hearing, linear, policy.empty_values)
-    threshold = judge.threshold()
+    threshold, foreign = judge.threshold(), judge.foreign()
     return Explanation(
         alone=alone,
         members=_members(hearing, hearing.scores, model),
         blocks=_blocks(hearing, alone, linear),
-        tags=None if hearing.tags is None else telling_tags(hearing.tags, TAGS, None, MOST_TAGS),
+        tags=_tags(hearing, model.known),
         neighbours=neighbours,
         alike_by=by,
         evidence=judge.evidence(hearing, row),
         rests_on=verdict.evidence,
         right=verdict.right,
+        outside=verdict.outside if model.known and hearing.embedding is not None else None,
+        foreign=foreign if foreign <= 1 else None,
         threshold=threshold if threshold <= 1 else None,
         promise=policy.precision if isinstance(policy.threshold, str) else None,
         footing=judge.footing().source.value,
@@ -93,6 +97,17 @@ def _blocks(
         return None
     first, second = (hearing.genres.index(guess.genre) for guess in alone[:2])
     return by_block(hearing.features, linear, first, second)
+
+
+def _tags(hearing: HearingRow, known: Known | None) -> tuple[TagShare, ...] | None:
+    """The tags that say most; against the tracks that the model learned from, where it knows."""
+    if hearing.tags is None:
+        return None
+    if known is None or hearing.embedding is None:
+        return telling_tags(hearing.tags, TAGS, None, MOST_TAGS)
+    odds = hearing.embedding @ known.kernel + known.bias
+    usual = (known.tag_mean, known.tag_deviation)
+    return telling_tags(1 / (1 + np.exp(-odds)), TAGS, usual, MOST_TAGS)
 
 
 # what it resembles -----------------------------------------------------------------------

@@ -185,6 +185,8 @@ def _decided(found: Classification, why: Explanation) -> Section:
         lines.append(Line(label="both together", text=_guesses(found.genres)))
     if why.right is not None:
         lines.append(Line(label="chance to be right", text=f"{why.right:.0%}"))
+    if why.outside is not None:
+        lines.append(Line(label="none of its genres", text=_outside(why)))
     lines += [
         Line(label="needed to write", text=_needed(why)),
         Line(label="so", text=f"{found.decision}: {found.reason}"),
@@ -215,6 +217,11 @@ def _counts(counts: Counts, spelled: Mapping[str, str]) -> str:
     weighed += [(weight, f"not {spelled.get(key, key)}") for key, weight in counts.refused.items()]
     ordered = sorted(weighed, key=lambda item: -item[0])
     return ", ".join(f"{genre} {weight:.2g} ×" for weight, genre in ordered)
+
+
+def _outside(why: Explanation) -> str:
+    limit = "" if why.foreign is None else f"; nothing is written from {why.foreign:.0%} on"
+    return f"{why.outside or 0:.0%} likely{limit}"
 
 
 def _needed(why: Explanation) -> str:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from sqlite_utils import Database
 
+from core.decision.beyond import Known
 from core.decision.explain import BlockShare
 from core.library import feedback_log, files, hearings
 from core.library.feedback_log import FeedbackRow
@@ -71,6 +72,32 @@ def labelled(db: Database, judge: Judge, name: str, genre: str, along: list[floa
     hearings.save_hearing(db, heard(judge, name, embedding=embedding))
     row = file_row(f"/m/{name}.mp3", fingerprint=name, genres=(genre,), origin="person")
     files.save_file(db, row, NOON)
+
+
+def knows(genres: tuple[str, ...]) -> Known:
+    """Of an embedding along the first axis: sad, by two standard deviations."""
+    kernel = np.zeros((200, 50))
+    kernel[0, TAGS.index("sad")] = 3.0
+    return Known(
+        weights=np.zeros((200, len(genres))),
+        genres=np.array(genres),
+        others=np.array(["folk"]),
+        kernel=kernel,
+        bias=np.zeros(50),
+        tag_mean=np.ones(50),
+        tag_deviation=np.ones(50),
+        centre=np.zeros(200),
+        width=np.ones(200),
+        offset=np.zeros(len(genres)),
+        places=np.zeros((len(genres), 200)),
+        within=np.eye(200),
+        whole=np.eye(200),
+        expected=np.zeros((len(genres), 1)),
+        deviation=np.ones(1),
+        usual=np.array(9.0),
+        outside=np.zeros(4),
+        limit=np.array(0.75),
+    )
 
 
 def why_of(db: Database, judge: Judge, hearing: HearingRow, **changes: object) -> Explanation:
@@ -150,6 +177,21 @@ def test_without_a_backbone_no_tags_are_told(db: Database, judge: Judge) -> None
 
     assert why.tags is None
     assert "What the backbone heard" not in told(why)
+
+
+def test_tags_stand_out_against_what_the_model_learned_from(db: Database, judge: Judge) -> None:
+    """By what its embedding makes of them; and how likely it is of no learned genre is told."""
+    genres = judge.model().manifest.genres
+    judge.model().known = knows(genres)
+
+    why = why_of(db, judge, heard(judge))
+    said = told(why)
+
+    assert why.tags is not None
+    assert (why.tags[0].tag, why.tags[0].deviations) == ("sad", pytest.approx(2.0))
+    assert "+2.0 standard deviations" in said["What the backbone heard"].lines[0].text
+    lines = {line.label: line.text for line in said["How it was decided"].lines}
+    assert lines["none of its genres"] == "50% likely; nothing is written from 75% on"
 
 
 def test_silence_needs_no_explanation(db: Database, judge: Judge) -> None:

@@ -88,6 +88,8 @@ WHY = Explanation(
     evidence=Evidence(album={}, artist={}),
     rests_on="model",
     right=None,
+    outside=None,
+    foreign=None,
     threshold=0.8,
     promise=0.9,
     footing="base",
