@@ -89,6 +89,12 @@ class Ensemble:
     head: networks.Head | None = None
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """[members]: of which kind each is."""
+        nets = ("transformer",) * len(self.transformers)
+        return (*nets, "linear", "embedding") if self.head else (*nets, "linear")
+
+    @property
     def weights(self) -> tuple[float, ...]:
         """[members]: the plain member counts as much as all transformers together.
 

@@ -42,7 +42,18 @@ from core.library import feedback_log, hearings
 from core.library.schema import open_library
 from core.taxonomy import fold
 
-__all__ = ["Night", "Request", "as_replayed", "learnable", "main", "merged", "night"]
+__all__ = [
+    "Night",
+    "Request",
+    "as_replayed",
+    "comparable",
+    "labels_in",
+    "learnable",
+    "main",
+    "merged",
+    "night",
+    "says",
+]
 
 LABEL_WEIGHT = 2.0  # what this user says counts more than the collection
 NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
@@ -85,7 +96,7 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     """
     champion = registry.load(request.champion)
     replay = from_replay(request.champion)
-    _comparable(champion, replay, request.backbone)
+    comparable(champion, replay, request.backbone)
     heard, note = as_replayed(_said(request, labels), champion)
     said, notes = learnable(heard, champion.genres)
     notes = (*note, *notes)
@@ -175,7 +186,8 @@ def merged(replayed: Sequence[Track], said: Sequence[Track]) -> tuple[Track, ...
     return (*kept, *words.values())
 
 
-def _comparable(champion: registry.Manifest, replay: Replay, backbone: str | None) -> None:
+def comparable(champion: registry.Manifest, replay: Replay, backbone: str | None) -> None:
+    """Raise TrainingError unless *replay* was heard as we hear, with this *backbone* if any."""
     from core.analysis.features import FEATURE_VERSION
 
     if champion.feature_version != FEATURE_VERSION:
@@ -238,7 +250,7 @@ def _evidence(champion: registry.Manifest, replay: Replay, trained: Trained) -> 
         if track.fingerprint in then:
             words[place] = replay.words[then[track.fingerprint]]
     if fresh:
-        words[fresh] = _says(champion, [trained.tracks[i] for i in fresh])
+        words[fresh] = says(champion, [trained.tracks[i] for i in fresh])
     return Evidence(
         truth=tuple(track.genre for track in trained.tracks),
         groups=group_numbers(trained.tracks),
@@ -248,8 +260,8 @@ def _evidence(champion: registry.Manifest, replay: Replay, trained: Trained) -> 
     )
 
 
-def _says(champion: registry.Manifest, tracks: Sequence[Track]) -> NDArray[np.float64]:
-    """What the champion says of *tracks* [tracks, G], as the daemon would hear it."""
+def says(champion: registry.Manifest, tracks: Sequence[Track]) -> NDArray[np.float64]:
+    """Return what the *champion* says of *tracks* [tracks, G], as the daemon would hear it."""
     from core.analysis.runtime import Ensemble
 
     calibration = registry.load_calibration(champion)
@@ -270,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     limits = {"seconds": wishes.max_minutes * 60, "memory_mb": wishes.max_memory_mb}
     try:
         with bounded(**limits) as check:
-            labels, unprompted = _read(wishes.library)
+            labels, unprompted = labels_in(wishes.library)
             request = replace(_request(wishes), unprompted=unprompted)
             result = night(request, labels, spoken(speak), check)
     except GenrewatchError as error:
@@ -314,7 +326,7 @@ def _request(wishes: argparse.Namespace) -> Request:
     )
 
 
-def _read(library: Path) -> tuple[Sequence[Label], frozenset[str]]:
+def labels_in(library: Path) -> tuple[Sequence[Label], frozenset[str]]:
     """Read what people said, and of which tracks unprompted.
 
     Opened and closed here, so that no lock outlives it.

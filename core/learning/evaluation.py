@@ -1,0 +1,166 @@
+"""How good are we on this music? The command behind `genrewatch evaluate`.
+
+`python -m core.learning.evaluation` judges by people's labels in the record, or by a folder
+whose subdirectories are genres. It speaks JSON lines on stdout (progress, then done or
+error) and writes one report if asked; it changes neither the record nor any model.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from core import registry
+from core.errors import GenrewatchError, TrainingError
+from core.learning import findings, report
+from core.learning.dataset import find_samples, from_labels, from_replay
+from core.learning.examine import Bench, examine, in_use, require_judged
+from core.learning.findings import Findings
+from core.learning.fitting import Recipe, no_check
+from core.learning.hearing import Augmentation, hear_all
+from core.learning.limits import step_back, use_best_device
+from core.learning.networks import use_cores
+from core.learning.nightly import (
+    LABEL_WEIGHT,
+    as_replayed,
+    comparable,
+    labels_in,
+    learnable,
+    merged,
+)
+from core.learning.train import backbone_named, speak, spoken, tags_in
+
+__all__ = ["main", "of_library", "of_samples"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the record and the model in use are."""
+
+    library: Path
+    champion: Path
+    backbone: str | None = None  # sha256 of the weights of the one that there is
+
+
+def of_library(place: Place, bench: Bench) -> Findings:
+    """Evaluate on people's labels in the record, as the night would learn from them.
+
+    Raises TrainingError where there are too few, ModelError where a model is damaged.
+    """
+    champion, replay = registry.load(place.champion), from_replay(place.champion)
+    comparable(champion, replay, place.backbone)
+    labels = from_labels(labels_in(place.library)[0], weight=LABEL_WEIGHT)
+    heard, waiting = as_replayed(labels, champion)
+    said, unlearned = learnable(heard, champion.genres)
+    require_judged(said)
+    tracks = merged(replay.tracks, said)
+    more = len(tracks) - len(said)
+    return examine(
+        tracks,
+        bench,
+        subject="your labels",
+        protocol=(
+            f"; beside your labels each model learns from the {more} tracks that {champion.version}"
+            " carries, whose artists are known by number alone"
+        ),
+        judged=np.array([track.labelled for track in tracks]),
+        champion=in_use(champion, said),
+        notes=(*waiting, *unlearned),
+    )
+
+
+def of_samples(wishes: argparse.Namespace, bench: Bench) -> Findings:
+    """Evaluate on a folder of samples, as `train` would learn from it; raises TrainingError."""
+    samples, note = find_samples(wishes.sample_dir, wishes.groups)
+    require_judged(samples)
+    backbone, _ = backbone_named(wishes.backbone)
+    augmentation = Augmentation(factor=wishes.augment_factor, seed=wishes.seed)
+    material = hear_all(
+        samples, augmentation, bench.progress, processes=wishes.processes, backbone=backbone
+    )
+    for left in material.left_out:
+        speak({"event": "left_out", "path": left.path, "reason": left.reason})
+    return examine(material.tracks, bench, subject=str(wishes.sample_dir), notes=(note,))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Evaluate as the arguments say; the last line on stdout is done or error."""
+    wishes = _parser().parse_args(argv)
+    try:
+        _require_writable(wishes.report)
+        found = _found(wishes)
+        _write(wishes.report, report.page(found, created=_created(wishes)))
+    except GenrewatchError as error:
+        speak({"event": "error", "what": error.what, "path": error.path, "remedy": error.remedy})
+        return error.exit_code
+    speak({"event": "done", "findings": findings.as_json(found)})
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core.learning.evaluation")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--library", type=Path, help="the record")
+    source.add_argument("--sample-dir", type=Path, help="genre = subdirectory")
+    parser.add_argument("--champion", type=Path, help="folder of the model in use; with --library")
+    parser.add_argument("--groups", type=Path, help="CSV with the columns file and artist")
+    parser.add_argument("--augment-factor", type=int, default=5, help="copies of each file")
+    parser.add_argument("--report", type=Path, help="where to write the report")
+    parser.add_argument("--epochs", type=int, default=Recipe().epochs, help="at most")
+    parser.add_argument("--members", type=int, default=Recipe().members)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2, help="that hear files at once")
+    parser.add_argument("--backbone", default="none", help='its folder, or "none"')
+    parser.add_argument("--created", help="ISO 8601 UTC; default: now")
+    return parser
+
+
+def _found(wishes: argparse.Namespace) -> Findings:
+    folder, source = backbone_named(wishes.backbone)
+    bench = Bench(
+        recipe=Recipe(seed=wishes.seed, epochs=wishes.epochs, members=wishes.members),
+        progress=spoken(speak),
+        check=no_check,
+        tags=tags_in(folder),
+    )
+    if wishes.library is None:
+        return of_samples(wishes, bench)
+    place = Place(library=wishes.library, champion=wishes.champion, backbone=source)
+    return of_library(place, bench)
+
+
+def _created(wishes: argparse.Namespace) -> str:
+    return str(wishes.created or datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _require_writable(target: Path | None) -> None:
+    """Say before an hour's work, not after it, that the report has no place."""
+    if target is not None and (target.is_dir() or not target.parent.is_dir()):
+        what = "the report cannot be written there"
+        raise TrainingError(what, str(target), "name a file in a folder that exists")
+
+
+def _write(target: Path | None, page: str) -> None:
+    if target is None:
+        return
+    try:
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        what = f"the report cannot be written ({error.strerror})"
+        raise TrainingError(what, str(target), "name another file") from error
+
+
+def _behave() -> None:
+    """Let every other process go first, and train on one core or on a GPU that can be believed."""
+    step_back()
+    use_cores(1)
+    use_best_device()
+
+
+if __name__ == "__main__":
+    _behave()
+    sys.exit(main())
