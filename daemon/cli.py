@@ -22,7 +22,7 @@ __all__ = ["cli", "files_named", "main", "report_each"]
 SECTIONS = {
     "Every day": ("run", "status", "classify", "tag", "undo", "history", "pause", "resume"),
     "Review": ("review", "feedback", "web"),
-    "Model": ("train", "retrain", "models"),
+    "Model": ("train", "retrain", "models", "evaluate"),
     "Service and set-up": ("service", "doctor", "restore", "config", "completion"),
 }
 NOT_RUNNING = 3

@@ -1,5 +1,6 @@
-"""Commands about the model: train from scratch, retrain on what was said, choose a version."""
+"""Commands about the model: train, retrain on what was said, choose a version, evaluate."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,9 +37,9 @@ def train(
     """train a model from nothing on a folder of samples, and use it"""
     from daemon.training import train_from_samples
 
-    arguments = ["--sample-dir", sample_dir, "--augment-factor", str(augment_factor)]
-    arguments += ["--epochs", str(epochs), "--batch-size", str(batch_size), "--seed", str(seed)]
-    arguments += ["--groups", groups] if groups else []
+    arguments = [*_named("--sample-dir", sample_dir), *_named("--groups", groups)]
+    arguments += ["--augment-factor", str(augment_factor), "--seed", str(seed)]
+    arguments += ["--epochs", str(epochs), "--batch-size", str(batch_size)]
     arguments += ["--no-advanced-aug"] if no_advanced_aug else []
     with _bar() as progress:
         done = train_from_samples(app.db, app.state, app.config, arguments, progress)
@@ -102,7 +103,46 @@ def roll_back(app: App) -> None:
     click.echo(f"Back to {app.models.rollback().version}.")
 
 
-COMMANDS = (train, retrain, models)
+@click.command()
+@click.option("--sample-dir", metavar="DIR", help="a folder instead; genre = name of the subfolder")
+@click.option("--groups", metavar="CSV", help="columns file,artist: whose music each file is")
+@click.option("--augment-factor", default=5, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=1, show_default=True, help="fixes every random choice")
+@click.option("--report", metavar="FILE", help="write one HTML page with all pictures")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def evaluate(
+    app: App,
+    sample_dir: str | None,
+    groups: str | None,
+    augment_factor: int,
+    seed: int,
+    report: str | None,
+    as_json: bool,
+) -> None:
+    """say how good it is on your labels, or on a folder of samples"""
+    from daemon import evaluation, show
+
+    if groups and not sample_dir:
+        raise click.UsageError("--groups goes with --sample-dir")
+    arguments = [*_named("--sample-dir", sample_dir), *_named("--groups", groups)]
+    arguments += ["--augment-factor", str(augment_factor), "--seed", str(seed)]
+    arguments += _named("--report", report)
+    with _bar() as progress:
+        document = evaluation.evaluate(app.state, app.models, app.config, arguments, progress)
+    if as_json:
+        show.print_json(document)
+        return
+    for line in evaluation.in_words(document, report):
+        show.say(line)
+
+
+COMMANDS = (train, retrain, models, evaluate)
+
+
+def _named(option: str, path: str | None) -> list[str]:
+    """Name a path to a trainer, which works in a folder of its own."""
+    return [option, os.path.abspath(path)] if path else []  # noqa: PTH100  links stay
 
 
 def _model_json(item: Any, champion: str) -> dict[str, Any]:

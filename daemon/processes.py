@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANALYSE",
+    "EVALUATION",
     "GLANCE",
     "NIGHTLY",
     "PREPARE",
@@ -64,6 +65,7 @@ PREPARE_BACK = "core.tags.rewrite:prepare_back"
 TAKE_PLACE = "core.tags.rewrite:take_place"
 TRAIN = "core.learning.train"
 NIGHTLY = "core.learning.nightly"
+EVALUATION = "core.learning.evaluation"
 
 LOOK_S = 0.5  # how often to look after a worker that somebody waits for
 WINK_S = 0.05  # the least: a worker that has not even started cannot be ended yet
@@ -261,10 +263,12 @@ def run_trainer(
     stdin: str = "",
     seconds: float | None = None,
     stopped: threading.Event | None = None,
+    task: str = "training",
 ) -> Iterator[dict[str, Any]]:
     """Run a trainer to its end at the lowest priority, yielding its JSON lines.
 
-    Raises TrainingError when it dies, overruns *seconds*, is *stopped* or reports an error.
+    Raises TrainingError when it dies, overruns *seconds*, is *stopped* or reports an error;
+    *task* is what the message then calls it.
     """
     stopped = stopped or threading.Event()
     command = [sys.executable, "-m", module, *arguments]
@@ -283,11 +287,11 @@ def run_trainer(
         ) as process,
         _killed_after(process, seconds, stopped) as timed_out,
     ):
-        yield from _messages(process, stdin)
+        yield from _messages(process, stdin, task)
         code = process.wait()
         if stopped.is_set():
             raise TrainingError("stopped with the daemon", None, "it is made up for next night")
-        _check_end(code, errors, timed_out=timed_out.is_set())
+        _check_end(code, errors, task, timed_out=timed_out.is_set())
 
 
 def this_process() -> Writer:
@@ -453,9 +457,9 @@ def _guard(
             return
 
 
-def _messages(process: "subprocess.Popen[str]", stdin: str) -> Iterator[dict[str, Any]]:
+def _messages(process: "subprocess.Popen[str]", stdin: str, task: str) -> Iterator[dict[str, Any]]:
     if process.stdin is None or process.stdout is None:
-        raise TrainingError("the training could not be started")
+        raise TrainingError(f"the {task} could not be started")
     with suppress(BrokenPipeError):
         process.stdin.write(stdin)
         process.stdin.close()
@@ -476,10 +480,10 @@ def _message(line: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _check_end(code: int, errors: IO[str], *, timed_out: bool) -> None:
+def _check_end(code: int, errors: IO[str], task: str, *, timed_out: bool) -> None:
     if timed_out:
-        raise TrainingError("the training took longer than allowed", None, "raise max_minutes")
+        raise TrainingError(f"the {task} took longer than allowed", None, "raise max_minutes")
     if code != 0:
         errors.seek(0)
         words = [line.strip() for line in errors if line.strip()]
-        raise TrainingError(f"the training ended with code {code} ({(words or ['no word'])[-1]})")
+        raise TrainingError(f"the {task} ended with code {code} ({(words or ['no word'])[-1]})")
