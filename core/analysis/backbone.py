@@ -35,6 +35,7 @@ __all__ = [
     "backbone",
     "log_mel",
     "patch_of",
+    "patches_of",
     "stretches",
 ]
 
@@ -71,9 +72,11 @@ class Backbone:
     def embed(self, pieces: Sequence[Samples]) -> tuple[Frames, Frames]:
         """Embedding f32 [n, 200] and tag probabilities f32 [n, 50] of *pieces* f32 [m] at 16 kHz.
 
-        One patch a piece: its middle 3 s, and what is shorter is repeated. Raises ModelError.
+        A row a piece: of its middle 3 s, or if it is shorter the mean of two ways to repeat it.
+        Raises ModelError.
         """
-        return self.run([patch_of(log_mel(piece)) for piece in pieces])
+        heard = [self.run(patches_of(log_mel(piece))) for piece in pieces]
+        return _means([rows for rows, _ in heard], WIDTH), _means([t for _, t in heard], len(TAGS))
 
     def run(self, patches: Sequence[Frames]) -> tuple[Frames, Frames]:
         """Embedding f32 [n, 200] and tag probabilities f32 [n, 50] of log-mel patches [187, 96]."""
@@ -134,6 +137,23 @@ def patch_of(frames: Frames) -> Frames:
     spare = max(0, len(frames) - PATCH_FRAMES)
     patch: Frames = frames[spare // 2 + np.arange(PATCH_FRAMES) % len(frames)]
     return patch
+
+
+def patches_of(frames: Frames) -> tuple[Frames, ...]:
+    """Return what is to be heard of *frames* [t, 96]: one patch [187, 96], of shorter audio two.
+
+    They begin at its start and at its middle, so that the seam of the repetition lies
+    elsewhere: on 2-3 s of unknown artists the log loss is .010 lower so, on inner folds.
+    """
+    if len(frames) >= PATCH_FRAMES:
+        return (patch_of(frames),)
+    return patch_of(frames), patch_of(np.roll(frames, -(len(frames) // 2), axis=0))
+
+
+def _means(parts: Sequence[Frames], width: int) -> Frames:
+    """The mean of each of *parts* [n, width], as rows."""
+    rows = [part.mean(axis=0) for part in parts]
+    return np.array(rows, dtype=np.float32).reshape(-1, width)
 
 
 def _spread[T](items: Sequence[T], most: int) -> Iterator[T]:

@@ -19,6 +19,7 @@ from core.analysis.backbone import (
     Backbone,
     log_mel,
     patch_of,
+    patches_of,
     stretches,
 )
 from core.analysis.banks import mel_bank
@@ -183,6 +184,18 @@ def test_short_audio_is_one_stretch(seconds):
     (heard,) = stretches(recording, starts(recording))
 
     assert len(heard) == pytest.approx(min(STRETCH, seconds * BACKBONE_RATE), abs=2)
+
+
+def test_audio_shorter_than_a_patch_is_heard_from_two_beginnings():
+    """The seam of the repetition lies elsewhere in each; longer audio is heard once."""
+    short, long = np.arange(100.0)[:, None] + np.zeros(96), np.zeros((PATCH_FRAMES, 96))
+
+    first, second = patches_of(short)
+
+    assert first[:2, 0].tolist() == [0, 1]
+    assert second[:2, 0].tolist() == [50, 51]
+    assert sorted(set(second[:, 0])) == list(range(100))
+    assert len(patches_of(long)) == 1
 
 
 def test_resampling_twice_is_as_good_as_once():
