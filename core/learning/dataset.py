@@ -52,9 +52,9 @@ class Track:
     copies: tuple[NDArray[np.float32], ...] = ()  # each [m, 135], used for fitting alone
     weight: float = 1.0
     labelled: bool = False  # this program's user said the genre
-    unprompted: bool = False  # and chose the track by nothing that the program had said
     fold: int = -1  # in which the model before held it out; -1: none
     embedding: NDArray[np.float32] | None = None  # [200], the backbone's, mean over patches
+    unprompted: bool = False  # labelled, and chosen by nothing that the program had said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
