@@ -50,6 +50,7 @@ def in_words(found: Document, report: str | None = None) -> list[str]:
         f" macro-F1 {_number(figures['macro_f1'])}.",
         f"Confidence: off by {max(0.0, figures['ece_excess']):.1%} beyond what chance makes,"
         f" slope {_number(figures['slope'])} (1 is honest, less is too sure).",
+        *_fair(found["fair_sample"]),
         *_in_use(found["in_use"]),
         *(_brings(part) for part in found["members"]),
         *(_brings(part) for part in found["blocks"]),
@@ -58,6 +59,11 @@ def in_words(found: Document, report: str | None = None) -> list[str]:
         *found["notes"],
         *([f"The report is in {report}"] if report else []),
     ]
+
+
+def _fair(summary: Document | None) -> list[str]:
+    named = "On labels that you came up with yourself, a fair sample"
+    return [f"{named}: {_of(summary)}."] if summary else []
 
 
 def _in_use(model: Document | None) -> list[str]:

@@ -108,7 +108,7 @@ def _risk_at(curve: NDArray[np.float64], share: float) -> float:
 
 def _at(x: float, y: float) -> tuple[float, float]:
     """Where the point (x, y) of the unit square lies in a half-wide picture."""
-    return 48 + 288 * x, 298 - 288 * y
+    return 46 + 284 * x, 298 - 284 * y
 
 
 def _grid(across: str, upward: str, top: float = 1.0) -> list[str]:

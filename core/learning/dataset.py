@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from core.errors import TagError, TrainingError
 
 __all__ = [
+    "LABEL_WEIGHT",
     "Label",
     "LeftOut",
     "Material",
@@ -33,12 +34,17 @@ __all__ = [
     "genres_of",
     "group_numbers",
     "require_enough",
+    "require_telling",
     "split_groups",
     "stacked",
     "without_embeddings",
 ]
 
+LABEL_WEIGHT = 2.0  # what this user says counts more than the collection
 MIN_GROUPS = 2  # artists a genre needs, so that one can be held out
+# What an evaluation needs: with fewer tracks an interval would be 35 points wide, with fewer
+# artists it would say nothing, however many tracks each has.
+TELLING_TRACKS, TELLING_ARTISTS = 30, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -311,6 +317,21 @@ def require_enough(tracks: Sequence[Track]) -> None:
             f"only one artist in {', '.join(poor)}, so nothing can be held out to check",
             remedy="add files of at least one more artist, or leave the genre out",
         )
+
+
+def require_telling(tracks: Sequence[Track | Sample]) -> None:
+    """Raise TrainingError where *tracks* or their artists are too few to evaluate anything on."""
+    counts = {
+        "labelled tracks": (len(tracks), TELLING_TRACKS),
+        "artists": (len({track.group for track in tracks}), TELLING_ARTISTS),
+    }
+    for name, (there, needed) in counts.items():
+        if there < needed:
+            raise TrainingError(
+                f"too few {name} to say anything: {there} of {needed}",
+                remedy="correct or confirm genres (`genrewatch review`), or name a folder of"
+                " samples (`genrewatch evaluate --sample-dir DIR`)",
+            )
 
 
 def split_groups(

@@ -7,34 +7,40 @@ error) and writes one report if asked; it changes neither the record nor any mod
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core import registry
 from core.errors import GenrewatchError, TrainingError
 from core.learning import findings, report
-from core.learning.dataset import find_samples, from_labels, from_replay
-from core.learning.examine import Bench, examine, in_use, require_judged
-from core.learning.findings import Findings
-from core.learning.fitting import Recipe, no_check
-from core.learning.hearing import Augmentation, hear_all
-from core.learning.limits import step_back, use_best_device
-from core.learning.networks import use_cores
-from core.learning.nightly import (
+from core.learning.dataset import (
     LABEL_WEIGHT,
-    as_replayed,
-    comparable,
-    labels_in,
-    learnable,
-    merged,
+    Track,
+    find_samples,
+    from_labels,
+    from_replay,
+    require_telling,
 )
+from core.learning.findings import Findings
+from core.learning.hearing import Augmentation, hear_all
 from core.learning.train import backbone_named, speak, spoken, tags_in
+from core.library import feedback_log, hearings
+from core.library.schema import open_library
+
+if TYPE_CHECKING:  # TensorFlow: whoever has too few labels is told so without
+    from core.learning.examine import Bench
 
 __all__ = ["main", "of_library", "of_samples"]
+
+BESIDE = (
+    "; beside your labels each model learns from the {n} tracks that {version} carries, whose"
+    " artists are known by number alone"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,37 +52,62 @@ class Place:
     backbone: str | None = None  # sha256 of the weights of the one that there is
 
 
-def of_library(place: Place, bench: Bench) -> Findings:
+def of_library(place: Place, bench: "Bench") -> Findings:
     """Evaluate on people's labels in the record, as the night would learn from them.
 
     Raises TrainingError where there are too few, ModelError where a model is damaged.
     """
+    from core.learning.examine import examine, in_use
+    from core.learning.nightly import as_replayed, comparable, learnable, merged
+
     champion, replay = registry.load(place.champion), from_replay(place.champion)
     comparable(champion, replay, place.backbone)
-    labels = from_labels(labels_in(place.library)[0], weight=LABEL_WEIGHT)
-    heard, waiting = as_replayed(labels, champion)
+    heard, waiting = as_replayed(_named(place.library), champion)
     said, unlearned = learnable(heard, champion.genres)
-    require_judged(said)
+    require_telling(said)
     tracks = merged(replay.tracks, said)
-    more = len(tracks) - len(said)
     return examine(
         tracks,
         bench,
         subject="your labels",
-        protocol=(
-            f"; beside your labels each model learns from the {more} tracks that {champion.version}"
-            " carries, whose artists are known by number alone"
-        ),
+        protocol=BESIDE.format(n=len(tracks) - len(said), version=champion.version),
         judged=np.array([track.labelled for track in tracks]),
+        fair=np.array([track.unprompted for track in tracks]),
         champion=in_use(champion, said),
-        notes=(*waiting, *unlearned),
+        notes=(*waiting, *unlearned, *_biased(said)),
     )
 
 
-def of_samples(wishes: argparse.Namespace, bench: Bench) -> Findings:
+def _named(library: Path) -> tuple[Track, ...]:
+    """Read people's labels; opened and closed here, so that no lock outlives it."""
+    from core.analysis.features import FEATURE_VERSION
+    from core.decision import testimony
+
+    db = open_library(library)
+    try:
+        labels = hearings.labels(db, FEATURE_VERSION)
+        free = testimony.unprompted(feedback_log.all_feedback(db))
+    finally:
+        db.close()
+    own = {item.fingerprint for item in free}
+    return from_labels(labels, weight=LABEL_WEIGHT, unprompted=own)
+
+
+def _biased(said: Sequence[Track]) -> tuple[str, ...]:
+    """Say which of the labels are no fair sample of the library."""
+    prompted = sum(not track.unprompted for track in said)
+    note = (
+        f"{prompted} of {len(said)} labels answer something that the program had said; such"
+        " tracks were picked for that, so they are no fair sample of the library"
+    )
+    return (note,) if prompted else ()
+
+
+def of_samples(wishes: argparse.Namespace, bench: "Bench") -> Findings:
     """Evaluate on a folder of samples, as `train` would learn from it; raises TrainingError."""
+    from core.learning.examine import examine
+
     samples, note = find_samples(wishes.sample_dir, wishes.groups)
-    require_judged(samples)
     backbone, _ = backbone_named(wishes.backbone)
     augmentation = Augmentation(factor=wishes.augment_factor, seed=wishes.seed)
     material = hear_all(
@@ -87,12 +118,15 @@ def of_samples(wishes: argparse.Namespace, bench: Bench) -> Findings:
     return examine(material.tracks, bench, subject=str(wishes.sample_dir), notes=(note,))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate as the arguments say; the last line on stdout is done or error."""
+def main(argv: Sequence[str] | None = None, ready: Callable[[], None] = lambda: None) -> int:
+    """Evaluate as the arguments say; the last line on stdout is done or error.
+
+    *ready* is called before anything is trained.
+    """
     wishes = _parser().parse_args(argv)
     try:
         _require_writable(wishes.report)
-        found = _found(wishes)
+        found = _found(wishes, ready)
         _write(wishes.report, report.page(found, created=_created(wishes)))
     except GenrewatchError as error:
         speak({"event": "error", "what": error.what, "path": error.path, "remedy": error.remedy})
@@ -110,8 +144,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--groups", type=Path, help="CSV with the columns file and artist")
     parser.add_argument("--augment-factor", type=int, default=5, help="copies of each file")
     parser.add_argument("--report", type=Path, help="where to write the report")
-    parser.add_argument("--epochs", type=int, default=Recipe().epochs, help="at most")
-    parser.add_argument("--members", type=int, default=Recipe().members)
+    parser.add_argument("--epochs", type=int, help="at most; default: as when training")
+    parser.add_argument("--members", type=int, help="networks of a kind; likewise")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2, help="that hear files at once")
     parser.add_argument("--backbone", default="none", help='its folder, or "none"')
@@ -119,18 +153,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _found(wishes: argparse.Namespace) -> Findings:
-    folder, source = backbone_named(wishes.backbone)
-    bench = Bench(
-        recipe=Recipe(seed=wishes.seed, epochs=wishes.epochs, members=wishes.members),
+def _found(wishes: argparse.Namespace, ready: Callable[[], None]) -> Findings:
+    if wishes.library is None:
+        require_telling(find_samples(wishes.sample_dir, wishes.groups)[0])
+        ready()
+        return of_samples(wishes, _bench(wishes))
+    require_telling(_named(wishes.library))
+    ready()
+    _, source = backbone_named(wishes.backbone)
+    place = Place(library=wishes.library, champion=wishes.champion, backbone=source)
+    return of_library(place, _bench(wishes))
+
+
+def _bench(wishes: argparse.Namespace) -> "Bench":
+    from core.learning.examine import Bench
+    from core.learning.fitting import Recipe, no_check
+
+    folder, _ = backbone_named(wishes.backbone)
+    changed = {"epochs": wishes.epochs, "members": wishes.members}
+    given = {name: value for name, value in changed.items() if value is not None}
+    return Bench(
+        recipe=Recipe(seed=wishes.seed, **given),
         progress=spoken(speak),
         check=no_check,
         tags=tags_in(folder),
     )
-    if wishes.library is None:
-        return of_samples(wishes, bench)
-    place = Place(library=wishes.library, champion=wishes.champion, backbone=source)
-    return of_library(place, bench)
 
 
 def _created(wishes: argparse.Namespace) -> str:
@@ -154,13 +201,15 @@ def _write(target: Path | None, page: str) -> None:
         raise TrainingError(what, str(target), "name another file") from error
 
 
-def _behave() -> None:
+def _alone() -> None:
     """Let every other process go first, and train on one core or on a GPU that can be believed."""
+    from core.learning.limits import step_back, use_best_device
+    from core.learning.networks import use_cores
+
     step_back()
     use_cores(1)
     use_best_device()
 
 
 if __name__ == "__main__":
-    _behave()
-    sys.exit(main())
+    sys.exit(main(ready=_alone))

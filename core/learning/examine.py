@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 
 from core import registry
 from core.decision.verdict import calibrate, pool
-from core.errors import TrainingError
 from core.learning import evaluate
 from core.learning.calibrate import cross_fitted
 from core.learning.dataset import (
-    Sample,
     Track,
     apart,
     embeddings,
     genres_of,
     group_numbers,
     require_enough,
+    require_telling,
     split_groups,
     stacked,
     without_embeddings,
 )
+from core.learning.evaluate import Summary
 from core.learning.findings import Brings, Findings, InUse, Leak, brings
 from core.learning.fitting import Check, Ensemble, Recipe, Studio
 from core.learning.hearing import Progress
@@ -37,24 +37,15 @@ from core.learning.prior import TagLayer
 from core.learning.train import feature_groups, pooled_by
 
 __all__ = [
-    "LEAST_ARTISTS",
-    "LEAST_TRACKS",
     "Bench",
     "examine",
     "in_use",
     "plain_words",
     "random_folds",
     "regardless",
-    "require_judged",
 ]
 
-LEAST_TRACKS = 30  # fewer say nothing: the interval would be 35 points wide
-LEAST_ARTISTS = 10  # likewise, however many tracks each has
 FOLDS = 5
-SHORT = (
-    "correct or confirm genres (`genrewatch review`), or name a folder of samples"
-    " (`genrewatch evaluate --sample-dir DIR`)"
-)
 # What a block of the 135 features is about, in the order of the table of features.
 BLOCKS = {
     "A": "timbre",
@@ -104,18 +95,21 @@ def examine(
     subject: str,
     protocol: str = "",
     judged: Mask | None = None,
+    fair: Mask | None = None,
     champion: InUse | None = None,
     notes: Sequence[str] = (),
 ) -> Findings:
     """Return what models trained on some artists' *tracks* are worth on the others'.
 
     *judged* [tracks] picks those that the figures are about, by default all; the others
-    only help to train. Raises TrainingError where there is too little to say anything.
+    only help to train. *fair* [tracks] are those that nobody chose by what the program had
+    said, by default all. Raises TrainingError where there is too little to say anything.
     """
     shelf = _shelf(tracks, judged, bench.recipe.seed)
     whole, without = _voices(shelf, bench)
     honest = cross_fitted(whole, shelf.truth, shelf.groups)[shelf.about]
     truth, groups = shelf.truth[shelf.about], shelf.groups[shelf.about]
+    chosen = np.ones(len(truth), dtype=bool) if fair is None else fair[shelf.about]
     return Findings(
         subject=subject,
         protocol=f"out of fold, {len(np.unique(shelf.folds))} folds apart by artist{protocol}",
@@ -124,6 +118,7 @@ def examine(
         truth=truth,
         groups=groups,
         summary=evaluate.summary(honest, truth, groups),
+        fair=_fair(honest, truth, groups, chosen),
         leak=_leak(shelf, bench),
         members=_bring(shelf, whole, without),
         blocks=_blocks(shelf, bench),
@@ -132,15 +127,13 @@ def examine(
     )
 
 
-def require_judged(tracks: Sequence[Track | Sample]) -> None:
-    """Raise TrainingError where *tracks* or their artists are too few to say anything."""
-    artists = len({track.group for track in tracks})
-    if len(tracks) < LEAST_TRACKS:
-        what = f"too few labelled tracks to say anything: {len(tracks)} of {LEAST_TRACKS}"
-        raise TrainingError(what, remedy=SHORT)
-    if artists < LEAST_ARTISTS:
-        what = f"too few artists to say anything: {artists} of {LEAST_ARTISTS}"
-        raise TrainingError(what, remedy=SHORT)
+def _fair(
+    honest: Words, truth: NDArray[np.int64], groups: NDArray[np.int32], chosen: Mask
+) -> Summary | None:
+    """The figures on the *chosen* alone; None where that is all of them or none."""
+    if chosen.all() or not chosen.any():
+        return None
+    return evaluate.summary(honest[chosen], truth[chosen], groups[chosen])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -162,7 +155,7 @@ class Shelf:
 
 def _shelf(tracks: Sequence[Track], judged: Mask | None, seed: int) -> Shelf:
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
-    require_judged([track for track, mine in zip(tracks, about, strict=True) if mine])
+    require_telling([track for track, mine in zip(tracks, about, strict=True) if mine])
     require_enough(tracks)
     if embeddings(tracks) is None:  # a head that some tracks cannot have helps nobody
         tracks = without_embeddings(tracks)

@@ -84,6 +84,7 @@ class Findings:
     leak: Leak
     members: tuple[Brings, ...]
     blocks: tuple[Brings, ...]
+    fair: Summary | None = None  # on labels that nobody chose by what the program had said
     in_use: InUse | None = None
     notes: tuple[str, ...] = ()
 
@@ -196,6 +197,7 @@ def as_json(found: Findings) -> dict[str, Any]:
         "protocol": found.protocol,
         "genres": list(found.genres),
         "figures": evaluate.as_json(found.summary),
+        "fair_sample": None if found.fair is None else evaluate.as_json(found.fair),
         "per_genre": [_genre_json(genre) for genre in per_genre(found.genres, table)],
         "confusion": table.tolist(),
         "reliability": [_bin_json(one) for one in reliability(*_said(found))],

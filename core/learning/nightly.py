@@ -23,6 +23,7 @@ from core.decision.verdict import confidences
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
 from core.learning.dataset import (
+    LABEL_WEIGHT,
     Label,
     Replay,
     Track,
@@ -47,7 +48,6 @@ __all__ = [
     "Request",
     "as_replayed",
     "comparable",
-    "labels_in",
     "learnable",
     "main",
     "merged",
@@ -55,7 +55,6 @@ __all__ = [
     "says",
 ]
 
-LABEL_WEIGHT = 2.0  # what this user says counts more than the collection
 NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
 NOBODY_SPOKE = "nobody said anything yet"
 ORIGIN = ", on top of: "  # before the provenance of the model that it all began with
@@ -282,7 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     limits = {"seconds": wishes.max_minutes * 60, "memory_mb": wishes.max_memory_mb}
     try:
         with bounded(**limits) as check:
-            labels, unprompted = labels_in(wishes.library)
+            labels, unprompted = _read(wishes.library)
             request = replace(_request(wishes), unprompted=unprompted)
             result = night(request, labels, spoken(speak), check)
     except GenrewatchError as error:
@@ -326,7 +325,7 @@ def _request(wishes: argparse.Namespace) -> Request:
     )
 
 
-def labels_in(library: Path) -> tuple[Sequence[Label], frozenset[str]]:
+def _read(library: Path) -> tuple[Sequence[Label], frozenset[str]]:
     """Read what people said, and of which tracks unprompted.
 
     Opened and closed here, so that no lock outlives it.

@@ -23,6 +23,7 @@ DOCUMENT: dict[str, Any] = {
     "subject": "your labels",
     "protocol": "out of fold, 5 folds apart by artist",
     "figures": FIGURES,
+    "fair_sample": FIGURES | {"n": 40},
     "leak": {"model": "linear", "random_folds_LEAKY": FIGURE, "artists_apart": FIGURE},
     "members": [PART],
     "blocks": [],
@@ -79,6 +80,7 @@ def test_figures_are_said_with_interval_and_n(tmp_path: Path, puppet: Puppet) ->
     assert "H modulation: +74.5 points [+67.7 to +80.7], helps" in lines
     assert "Model base-2, on labels that it has not seen: 74.5% [67.7-80.7], n = 451." in lines
     assert "LEAKY, with artists on both sides: 74.5%" in lines
+    assert "a fair sample: 74.5% [67.7-80.7], n = 40." in lines
     assert "Chiptune is not learned yet" in lines
     assert "The report is in page.html" in lines
 

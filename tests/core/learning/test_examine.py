@@ -1,7 +1,9 @@
 """An evaluation on synthetic artists: who is judged, by whom, and what is refused."""
 
 import json
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,8 +103,11 @@ def test_too_little_is_refused_with_numbers(artists: int, each: int, words: str)
 # --- the record -----------------------------------------------------------------------------
 
 
-def a_record(folder: Path, tracks: Sequence[Track]) -> Path:
-    """Return a record in which a person named the genre of each of *tracks*."""
+def a_record(folder: Path, tracks: Sequence[Track], prompted: Collection[str] = ()) -> Path:
+    """Return a record in which a person named the genre of each of *tracks*.
+
+    Those of *prompted* fingerprints as the answer to a word of ours.
+    """
     path = folder / "library.db"
     db = open_library(path)
     for track in tracks:
@@ -111,8 +116,8 @@ def a_record(folder: Path, tracks: Sequence[Track]) -> Path:
         said = FeedbackRow(
             path=f"/m/{track.fingerprint}.mp3",
             fingerprint=track.fingerprint,
-            kind="label",
-            old=(),
+            kind="correction" if track.fingerprint in prompted else "label",
+            old=("Polka",) if track.fingerprint in prompted else (),
             new=(track.genre,),
             via="tag",
             artist=track.group,
@@ -152,13 +157,17 @@ def test_people_are_believed_about_their_own_library(
     mine = users_own(some_tracks, 32)
     genre_unknown = replace(mine[0], fingerprint="x" * 32, genre="Chiptune")
 
-    found = of_library(
-        Place(library=a_record(tmp_path, [*mine, genre_unknown]), champion=model_dir), BENCH
-    )
+    prompted = [track.fingerprint for track in mine[:12]]
+    record = a_record(tmp_path, [*mine, genre_unknown], prompted)
+
+    found = of_library(Place(library=record, champion=model_dir), BENCH)
 
     assert found.summary.n == len(mine)
+    assert found.fair is not None
+    assert found.fair.n == len(mine) - len(prompted)
     assert f"the {len(some_tracks)} tracks that test-1 carries" in found.protocol
-    assert found.notes == ("Chiptune is not learned yet: 1 of 8 tracks, 1 of 3 artists",)
+    assert found.notes[0] == "Chiptune is not learned yet: 1 of 8 tracks, 1 of 3 artists"
+    assert found.notes[1].startswith("12 of 32 labels answer something that the program had said")
     assert found.in_use is not None
     assert found.in_use.unseen.n == len(mine)
 
@@ -201,6 +210,18 @@ def test_too_few_labels_are_an_error_in_one_sentence(
     assert said_by(capsys)[-1]["what"] == "too few labelled tracks to say anything: 0 of 30"
 
 
+def test_to_be_told_so_takes_no_training_library() -> None:
+    """TensorFlow takes ten seconds to load, so it waits until there is something to train."""
+    code = "import sys, core.learning.evaluation; print({'keras', 'tensorflow'} & {*sys.modules})"
+    home = Path(__file__).resolve().parents[3]
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "set()"
+
+
 def test_a_folder_with_few_files_is_refused_before_it_is_heard(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -233,7 +254,7 @@ def test_done_carries_the_findings_and_the_report_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One document on the last line, one page in the file."""
-    monkeypatch.setattr(evaluation, "_found", lambda wishes: found)
+    monkeypatch.setattr(evaluation, "_found", lambda *_: found)
     target = tmp_path / "report.html"
 
     assert main(["--library", "x", "--report", str(target), "--created", "2026-05-01"]) == 0

@@ -35,6 +35,7 @@ def found() -> Findings:
         leak=Leak(model=HOSTILE, apart=nothing, leaky=nothing, gain=nothing),
         members=(Brings(name=HOSTILE, accuracy=nothing, log_loss=nothing),),
         blocks=(Brings(name="H modulation", accuracy=harm, log_loss=nothing),),
+        fair=summary,
         in_use=InUse(version=HOSTILE, unseen=summary, new_artists=None),
         notes=(HOSTILE,),
     )
@@ -95,10 +96,10 @@ def test_what_did_not_help_is_said(found: Findings) -> None:
 
 def test_page_has_no_section_for_what_was_not_measured(found: Findings) -> None:
     """Without a model in use, members or notes nothing stands in for them."""
-    bare = replace(found, in_use=None, members=(), blocks=(), notes=())
+    bare = replace(found, in_use=None, fair=None, members=(), blocks=(), notes=())
     whole = page(bare, created="2026-05-01")
 
-    for title in ("The model in use", "What each member brings", "Notes"):
+    for title in ("The model in use", "On a fair sample", "What each member brings", "Notes"):
         assert f"<h2>{title}</h2>" not in whole
         assert f"<h2>{title}</h2>" in page(found, created="2026-05-01")
 
