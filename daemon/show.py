@@ -171,9 +171,9 @@ def show_classification(found: Classification) -> None:
     for item in found.genres[:SHOWN]:
         bar = "█" * round(item.confidence * 20)
         say(f"  {percent(item.confidence):>4}  {bar:<20}  {item.genre}")
-    if found.suggested:
-        perhaps = " or ".join(item.genre for item in found.suggested)
-        say(f"  perhaps {perhaps} (not among the genres it learned)")
+    others = " or ".join(item.genre for item in found.suggested)
+    if others and others not in found.reason:
+        say(f"  perhaps {others} (not among the genres it has learned)")
     say(f"  {found.decision}: {found.reason}")
 
 

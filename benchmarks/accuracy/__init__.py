@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import cold, few, p1, p2, sure
+from benchmarks.accuracy import cold, few, outsiders, p1, p2, sure
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.hearings import heard_excerpts
 from benchmarks.accuracy.made_up import made_up, quick
@@ -35,6 +35,7 @@ ROWS: Mapping[str, Rows] = {
     "cold start": cold.rows,
     "few labels": few.rows,
     "sure": sure.rows,
+    "outsiders": outsiders.rows,
 }
 
 

@@ -103,7 +103,7 @@ def _sure(verdict: Verdict) -> str:
 def _none_of_them(verdict: Verdict) -> str:
     sure = "" if verdict.outside > EVEN else "perhaps "
     others = " or ".join(item.genre for item in verdict.suggested)
-    return f"{sure}none of the genres it has learned{f', but {others}' if others else ''}"
+    return f"{sure}none of the genres it has learned{f'; perhaps {others}' if others else ''}"
 
 
 def _unsure(verdict: Verdict, threshold: float) -> str:

@@ -129,7 +129,8 @@ def _explanation(found: Classification) -> str:
 
 def _perhaps(found: Classification) -> str:
     names = " or ".join(item.genre for item in found.suggested)
-    return f"Perhaps {names}, not among the genres that it learned." if names else ""
+    said = not names or names in found.reason
+    return "" if said else f"Perhaps {names}, which is not among the genres it has learned."
 
 
 def _colours(found: Classification) -> dict[str, int]:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import accuracy
 from benchmarks.__main__ import names
-from benchmarks.accuracy import nested
+from benchmarks.accuracy import nested, odd
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.fits import Fit, without_folds
 from benchmarks.accuracy.hearings import identity
@@ -156,6 +156,23 @@ def test_the_short_form_fills_every_row(bench: Bench) -> None:
     assert set(accuracy.ROWS) < set(figures)
     assert all(figures[name] for name in accuracy.ROWS)
     assert figures["passed"] is not bool(figures["missed"])
+
+
+@pytest.mark.parametrize("kind", odd.NOISES)
+def test_a_noise_is_the_same_each_time(kind: str) -> None:
+    """By its seed; it is heard, and no number in it is none."""
+    made = [odd.NOISES[kind](odd.RATE, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+
+    assert np.array_equal(made[0], made[1])
+    assert not np.array_equal(made[0], made[2])
+    assert all(np.isfinite(samples).all() and samples.std() > 0 for samples in made)
+
+
+def test_there_are_enough_odd_sounds() -> None:
+    """A hundred of each at least, by five voices at least."""
+    assert len(odd.VOICES) >= 5
+    assert len(odd.VOICES) * odd.EACH_VOICE >= 100
+    assert len(odd.NOISES) * odd.EACH_NOISE >= 100
 
 
 def test_what_is_missed_is_named() -> None:

@@ -60,8 +60,8 @@ def strange(outside: float, *suggested: str) -> Verdict:
 @pytest.mark.parametrize(
     ("outside", "suggested", "reason"),
     [
-        (0.8, ("House",), "none of the genres it has learned, but House"),
-        (0.8, ("House", "Folk"), "none of the genres it has learned, but House or Folk"),
+        (0.8, ("House",), "none of the genres it has learned; perhaps House"),
+        (0.8, ("House", "Folk"), "none of the genres it has learned; perhaps House or Folk"),
         (0.8, (), "none of the genres it has learned"),
         (0.4, (), "perhaps none of the genres it has learned"),
     ],

@@ -85,7 +85,7 @@ def test_what_was_not_learned_is_suggested_in_words() -> None:
     strange = replace(found(decision="not sure", jazz=0.9), suggested=(house,), outside=0.8)
 
     assert shown(strange).headline == "Not sure – perhaps house"
-    assert shown(strange).perhaps == "Perhaps house, not among the genres that it learned."
+    assert shown(strange).perhaps == "Perhaps house, which is not among the genres it has learned."
     assert shown(replace(strange, outside=0.3)).headline == "Not sure – perhaps jazz"
     assert not shown(replace(strange, suggested=())).perhaps
 
