@@ -16,8 +16,14 @@ __all__ = ["COMMANDS"]
 @click.command()
 @click.option("--sample-dir", metavar="DIR", required=True, help="genre = name of the subfolder")
 @click.option("--groups", metavar="CSV", help="columns file,artist: whose music each file is")
-@click.option("--augment-factor", default=5, show_default=True, type=click.IntRange(min=0))
-@click.option("--no-advanced-aug", is_flag=True, help="only noise and loudness")
+@click.option(
+    "--augment-factor",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="disturbed copies of a file of the commonest genre; rarer ones get more",
+)
+@click.option("--no-advanced-aug", is_flag=True, help="only equaliser, noise and loudness")
 @click.option("--epochs", default=100, show_default=True, type=click.IntRange(min=1))
 @click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1))
 @click.option("--test-file", metavar="F", help="classify this file with the new model")

@@ -47,6 +47,11 @@ class State:
         return self.root / "models"
 
     @property
+    def heard(self) -> Path:
+        """What training heard of sample files; it may be removed at any time."""
+        return self.root / "cache" / "heard"
+
+    @property
     def daemon_lock(self) -> Path:
         """Held by the daemon while it runs."""
         return self.root / "daemon.lock"

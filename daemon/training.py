@@ -77,7 +77,7 @@ def train_from_samples(
         version = models.new_version(f"{now:%Y-%m-%d}")
         run = runs.begin_run(db, "train", now)
         try:
-            heard_with = [*arguments, *_backbone(config)]
+            heard_with = [*arguments, "--heard", str(state.heard), *_backbone(config)]
             reason = _train_samples(models, heard_with, version, now, progress)
         except GenrewatchError as error:
             runs.end_run(db, run, "failed", error.reason, _now())

@@ -6,7 +6,8 @@ the bytes of the files, the code that hears, and the backbone.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,14 @@ def heard_excerpts(
     if not listed:
         raise TrainingError("there are no excerpts", str(data), "name the folder of the excerpts")
     augmentation = Augmentation(factor=factor, seed=seed)
+    files = Counter(piece.sample.genre for piece in listed)
     tracks: dict[int, Track] = {}
     for fold in sorted({piece.fold for piece in listed}):
         mine = [number for number, piece in enumerate(listed) if piece.fold == fold]
         samples = [listed[number].sample for number in mine]
-        heard = heard_samples(samples, augmentation, store, progress, backbone=backbone)
+        heard = heard_samples(
+            samples, augmentation, store, progress, backbone=backbone, files=files
+        )
         tracks.update(zip(mine, heard, strict=True))
     return _excerpts([tracks[number] for number in range(len(listed))], listed)
 
@@ -50,11 +54,15 @@ def heard_samples(
     progress: Progress,
     *,
     backbone: str | None,
+    files: Mapping[str, int] | None = None,
 ) -> tuple[Track, ...]:
-    """Return *samples* as heard, in their order; raises TrainingError where one cannot be."""
+    """Return *samples* as heard, in their order; raises TrainingError where one cannot be.
+
+    *files* are those of each genre where *samples* are a part of them.
+    """
 
     def hear() -> Arrays:
-        material = hear_all(samples, augmentation, progress, backbone=backbone)
+        material = hear_all(samples, augmentation, progress, backbone=backbone, files=files)
         if material.left_out:
             left = material.left_out[0]
             raise TrainingError(f"an excerpt cannot be heard: {left.reason}", left.path)
@@ -62,7 +70,7 @@ def heard_samples(
 
     source = backbone_source(Path(backbone)) if backbone else None
     each = [[_sha256(Path(s.path)), s.genre, s.group] for s in samples]
-    key = f"hearings {json.dumps(each)} {augmentation} {source}"
+    key = f"hearings {json.dumps([each, files])} {augmentation} {source}"
     heard: tuple[Track, ...] = unpack(store.kept(key, hear, code=HEARING))
     return heard
 

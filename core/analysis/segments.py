@@ -4,11 +4,22 @@ Pure arithmetic on lengths. Everything lies on one grid of hops, so that segment
 overlap share their spectra. It knows no file and no decoder.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["FRAME", "HOP", "MAX_SEGMENTS", "RATE", "Plan", "Span", "frames_in", "plan_segments"]
+__all__ = [
+    "FRAME",
+    "HOP",
+    "MAX_SEGMENTS",
+    "RATE",
+    "Plan",
+    "Span",
+    "frames_in",
+    "plan_segments",
+    "union",
+]
 
 RATE = 22_050  # Hz; everything is analysed at this rate, in mono
 FRAME = 2048  # samples under one window of the Fourier transform
@@ -65,7 +76,7 @@ def plan_segments(duration_s: float) -> Plan:
     context = _length(min(_CONTEXT_FRAMES, frames_in(total)))
     segments = [Span(start=s, stop=s + segment) for s in _starts(total, segment)]
     contexts = [_around(s, context, total) for s in segments]
-    return Plan(segments=tuple(segments), contexts=tuple(contexts), windows=tuple(_union(contexts)))
+    return Plan(segments=tuple(segments), contexts=tuple(contexts), windows=union(contexts))
 
 
 def _length(frames: int) -> int:
@@ -90,11 +101,12 @@ def _on_grid(sample: float) -> int:
     return int(sample) // HOP * HOP
 
 
-def _union(spans: list[Span]) -> list[Span]:
+def union(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Return what *spans*, ordered by their start, cover together."""
     merged = [spans[0]]
     for span in spans[1:]:
         if span.start <= merged[-1].stop:
             merged[-1] = Span(start=merged[-1].start, stop=max(span.stop, merged[-1].stop))
         else:
             merged.append(span)
-    return merged
+    return tuple(merged)

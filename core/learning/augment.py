@@ -1,31 +1,191 @@
 """Other masterings of the same music, so that the network learns the genre, not the studio.
 
-Every effect comes to every genre with the same chance (at least one in ten), else the
-network would learn the augmenter. What a copy gets follows from the track's fingerprint,
-the seed and its number alone. Copies are for fitting; nothing is ever judged by them.
+One table says how likely and how strong each effect is, and where a genre differs. Every
+effect comes to every genre at least one time in ten, else the network would learn the
+augmenter. What a copy gets follows from the track's fingerprint, the seed, its number and
+its genre alone. Copies are for fitting; nothing is ever judged by them.
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 from numpy.typing import NDArray
 
-__all__ = ["ADVANCED", "EFFECTS", "PLAIN", "Effect", "chosen", "disturb", "random_for"]
+from core.analysis.decode import Recording
+from core.analysis.segments import HOP, RATE, Plan, Span
+from core.learning import effects
+from core.taxonomy import fold
+
+__all__ = [
+    "AUGMENT_VERSION",
+    "EFFECTS",
+    "FLOOR",
+    "GENRES",
+    "PLAIN",
+    "Effect",
+    "Setting",
+    "chosen",
+    "copies_of",
+    "disturb",
+    "favoured",
+    "random_for",
+    "setting",
+    "warped",
+]
 
 Samples = NDArray[np.float32]  # [m] mono
+Drawn = Callable[[Samples, int, np.random.Generator, float], Samples]
+
+AUGMENT_VERSION = 2  # of all that decides what a copy sounds like; kept copies of others are stale
+FLOOR = 0.1  # no genre gets an effect less often
+MOST = 5  # times the copies that the commonest genre gets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How often a copy gets an effect, and how strong it is; 1 is as for most genres."""
+
+    chance: float
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """One way to disturb samples, and the chance that a copy gets it."""
+    """One way to disturb samples: its usual setting, and what draws its knobs."""
 
     name: str
-    chance: float
-    apply: Callable[[Samples, int, np.random.Generator], Samples]
+    usual: Setting
+    apply: Drawn  # samples, rate in Hz, where the knobs are drawn from, strength
+
+
+# --- the effects, in the order in which music meets them ------------------------------------
+
+
+def _tempo(sound: Samples, _rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """Up to 10 % faster or slower."""
+    return effects.stretched(sound, 1 + strength * knobs.uniform(-0.10, 0.10))
+
+
+def _pitch(sound: Samples, rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """Up to one semitone higher or lower."""
+    return effects.pitched(sound, rate, strength * knobs.uniform(-1, 1))
+
+
+def _equaliser(sound: Samples, rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """Up to 8 dB more or less at each of six places."""
+    gains = strength * knobs.uniform(-8, 8, len(effects.PLACES_HZ))
+    return effects.equalised(sound, rate, gains)
+
+
+def _bass(sound: Samples, rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """2 to 8 dB more below 150 Hz."""
+    return effects.lowest_raised(sound, rate, strength * knobs.uniform(2, 8))
+
+
+def _drive(sound: Samples, _rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """Up to 12 dB into the limiter, as loud masterings are."""
+    return effects.driven(sound, strength * knobs.uniform(0, 12))
+
+
+def _room(sound: Samples, rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """A tail of 0.1 to 0.8 s, 6 to 20 dB below the sound."""
+    seconds, below = strength * knobs.uniform(0.1, 0.8), knobs.uniform(6, 20) / strength
+    return effects.reverberant(sound, rate, seconds, below, knobs)
+
+
+def _speaker(sound: Samples, rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """Lose the highest and the lowest."""
+    high = (1 - knobs.uniform(0.05, 0.45) * min(strength, 1.5)) * rate / 2
+    return effects.narrowed(sound, rate, strength * knobs.uniform(20, 120), high)
+
+
+def _noise(sound: Samples, _rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """White to pink, 15 to 45 dB below the sound."""
+    colour, below = knobs.uniform(0, 1), knobs.uniform(15, 45) / strength
+    return effects.noisy(sound, colour, below, knobs)
+
+
+def _loudness(sound: Samples, _rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """Up to 12 dB louder or softer."""
+    return effects.louder(sound, strength * knobs.uniform(-12, 12))
+
+
+def _codec(sound: Samples, rate: int, knobs: np.random.Generator, strength: float) -> Samples:
+    """Through MP3 at 128 kbit/s or less: 64 in stereo is 32 in mono."""
+    rates = (128, 96, 64, 48, 32)
+    return effects.coded(sound, rate, rates[min(4, int(strength * knobs.integers(len(rates))))])
+
+
+EFFECTS: tuple[Effect, ...] = (
+    Effect(name="tempo", usual=Setting(chance=0.25), apply=_tempo),
+    Effect(name="pitch", usual=Setting(chance=0.25), apply=_pitch),
+    Effect(name="equaliser", usual=Setting(chance=0.7), apply=_equaliser),
+    Effect(name="bass", usual=Setting(chance=0.25), apply=_bass),
+    Effect(name="drive", usual=Setting(chance=0.25), apply=_drive),
+    Effect(name="room", usual=Setting(chance=0.25), apply=_room),
+    Effect(name="speaker", usual=Setting(chance=0.2), apply=_speaker),
+    Effect(name="noise", usual=Setting(chance=0.35), apply=_noise),
+    Effect(name="loudness", usual=Setting(chance=0.5), apply=_loudness),
+    Effect(name="codec", usual=Setting(chance=0.3), apply=_codec),
+)
+PLAIN = ("equaliser", "noise", "loudness")  # what --no-advanced-aug leaves, for all genres alike
+
+# Where music of a genre is found in that state more often than other music. No chance is more
+# than doubled, or the effect alone would tell the genre.
+_LOUD = {"drive": Setting(chance=0.45, strength=1.25), "loudness": Setting(chance=0.6)}
+_HEAVY = {"bass": Setting(chance=0.45, strength=1.25)}
+_HALL = {"room": Setting(chance=0.45, strength=1.25), "drive": Setting(chance=0.1, strength=0.5)}
+_CLUB = {**_HEAVY, "tempo": Setting(chance=0.4), "pitch": Setting(chance=0.4)}
+_OLD = {"speaker": Setting(chance=0.35), "noise": Setting(chance=0.5)}
+GENRES: Mapping[str, Mapping[str, Setting]] = {
+    "metal": _LOUD,
+    "punk": _LOUD,
+    "rock": {"drive": Setting(chance=0.35)},
+    "indie": {"drive": Setting(chance=0.35)},
+    "hiphop": {**_CLUB, "codec": Setting(chance=0.4)},
+    "rap": {**_CLUB, "codec": Setting(chance=0.4)},
+    "reggae": {**_HEAVY, "room": Setting(chance=0.35)},
+    "dub": {**_HEAVY, "room": Setting(chance=0.45, strength=1.25)},
+    "disco": _CLUB,
+    "house": _CLUB,
+    "techno": _CLUB,
+    "electronic": _CLUB,
+    "drumandbass": _CLUB,
+    "classical": _HALL,
+    "jazz": _HALL,
+    "ambient": _HALL,
+    "folk": {"room": Setting(chance=0.35)},
+    "blues": _OLD,
+    "country": _OLD,
+    "soul": _OLD,
+    "pop": {"codec": Setting(chance=0.4), "loudness": Setting(chance=0.6)},
+}
+
+
+def setting(effect: Effect, genre: str) -> Setting:
+    """Return how *effect* comes to *genre*, however that is spelled."""
+    return GENRES.get(fold(genre), {}).get(effect.name, effect.usual)
+
+
+def favoured(name: str) -> frozenset[str]:
+    """Return the folded names of the genres that get the effect of that *name* more often."""
+    effect = next(effect for effect in EFFECTS if effect.name == name)
+    return frozenset(g for g in GENRES if setting(effect, g).chance > effect.usual.chance)
+
+
+# --- copies ---------------------------------------------------------------------------------
+
+
+def copies_of(genre_files: int, most_files: int, factor: int) -> int:
+    """Return how many copies each file of a genre with *genre_files* files gets.
+
+    *factor* where it is the commonest, with *most_files*; more where it is rarer, so that
+    each genre has about as many copies in all; never more than five times *factor*.
+    """
+    return min(MOST * factor, ceil(factor * most_files / genre_files))
 
 
 def random_for(fingerprint: str, seed: int, copy: int) -> np.random.Generator:
@@ -34,99 +194,61 @@ def random_for(fingerprint: str, seed: int, copy: int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
-def chosen(rng: np.random.Generator, *, advanced: bool) -> tuple[Effect, ...]:
-    """Draw the effects of one copy: each by its chance, at least one."""
-    effects = EFFECTS if advanced else PLAIN
-    drawn = tuple(effect for effect in effects if rng.random() < effect.chance)
-    return drawn or (effects[int(rng.integers(len(effects)))],)
+def chosen(
+    rng: np.random.Generator, genre: str, *, advanced: bool
+) -> tuple[tuple[Effect, Setting], ...]:
+    """Draw the effects of one copy: each by its chance for *genre*, at least one.
+
+    Without *advanced* only the plain ones, alike for all genres.
+    """
+    offered = [
+        (effect, setting(effect, genre) if advanced else effect.usual)
+        for effect in EFFECTS
+        if advanced or effect.name in PLAIN
+    ]
+    drawn = tuple(pair for pair in offered if rng.random() < pair[1].chance)
+    return drawn or (offered[int(rng.integers(len(offered)))],)
 
 
 def disturb(
-    pieces: tuple[Samples, ...], rate: int, rng: np.random.Generator, *, advanced: bool
-) -> tuple[Samples, ...]:
-    """Return *pieces* of one track, all treated with the same drawn effects at *rate* Hz.
+    recording: Recording, genre: str, rng: np.random.Generator, *, advanced: bool
+) -> Recording:
+    """Return *recording* of a track of *genre*, all its pieces treated with the same knobs."""
+    drawn = chosen(rng, genre, advanced=advanced)
+    knobs = int(rng.integers(2**63))
+    pieces = tuple(_treated(piece, drawn, knobs) for piece in recording.pieces)
+    return warped(recording, pieces)
 
-    Plain: equaliser, noise, loudness. Advanced: also drive, a room, a cut-off.
+
+def _treated(piece: Samples, drawn: tuple[tuple[Effect, Setting], ...], knobs: int) -> Samples:
+    rng = np.random.default_rng(knobs)
+    for effect, how in drawn:
+        piece = effect.apply(piece, RATE, rng, how.strength) if piece.size else piece
+    return np.asarray(piece, dtype=np.float32)
+
+
+def warped(recording: Recording, pieces: tuple[Samples, ...]) -> Recording:
+    """Return *recording* with *pieces* in place of its own, which may be longer or shorter.
+
+    Segments and contexts keep their length where they can, and their place in the music.
     """
-    effects = chosen(rng, advanced=advanced)
-    setting = int(rng.integers(2**63))  # each piece hears the same knobs
-    treated = []
-    for piece in pieces:
-        knobs = np.random.default_rng(setting)
-        sound = piece
-        for effect in effects:
-            sound = effect.apply(sound, rate, knobs) if sound.size else sound
-        treated.append(np.asarray(sound, dtype=np.float32))
-    return tuple(treated)
+    windows, segments, contexts, start = [], [], [], 0
+    for window, old, new in zip(recording.plan.windows, recording.pieces, pieces, strict=True):
+        moved = Span(start=start, stop=start + max(1, len(new)))
+        for segment, context in zip(recording.plan.segments, recording.plan.contexts, strict=True):
+            if old.size and window.start <= context.start < window.stop:
+                segments.append(_moved(segment, window, len(old), moved))
+                contexts.append(_moved(context, window, len(old), moved))
+        windows.append(moved)
+        start = -(-moved.stop // HOP) * HOP  # windows lie on the grid
+    plan = Plan(segments=tuple(segments), contexts=tuple(contexts), windows=tuple(windows))
+    return replace(recording, plan=plan, pieces=pieces)
 
 
-# --- effects, in the order of a signal chain ------------------------------------------------
-
-
-def _equalise(sound: Samples, rate: int, knobs: np.random.Generator) -> Samples:
-    """Bend the spectrum by up to 8 dB at six places, an octave and a half apart or so."""
-    places = np.array([60.0, 180.0, 500.0, 1500.0, 4000.0, 9000.0])
-    gains = knobs.uniform(-8, 8, len(places))
-    size = scipy.fft.next_fast_len(len(sound), real=True)
-    pitch = np.log(np.maximum(scipy.fft.rfftfreq(size, 1 / rate), 20.0))
-    curve = 10 ** (np.interp(pitch, np.log(places), gains) / 20)
-    shaped = scipy.fft.irfft(scipy.fft.rfft(sound, size) * curve, size)[: len(sound)]
-    return np.asarray(shaped, dtype=np.float32)
-
-
-def _drive(sound: Samples, _rate: int, knobs: np.random.Generator) -> Samples:
-    """Press it into a soft limiter, as loud masterings are; only mildly at the least."""
-    push = knobs.uniform(1.0, 4.0) / (3 * _level(sound))
-    return np.asarray(np.tanh(sound * push) / push, dtype=np.float32)
-
-
-def _room(sound: Samples, rate: int, knobs: np.random.Generator) -> Samples:
-    """Add a decaying tail of 0.1 to 0.6 s, 8 to 20 dB below the sound."""
-    seconds, share = knobs.uniform(0.1, 0.6), 10 ** (-knobs.uniform(8, 20) / 20)
-    time = np.arange(int(seconds * rate)) / rate
-    tail = knobs.standard_normal(len(time)) * np.exp(-6.9 * time / seconds)
-    tail /= np.sqrt(np.sum(tail**2))
-    wet = scipy.signal.fftconvolve(sound, tail)[: len(sound)]
-    return np.asarray(sound + share * wet, dtype=np.float32)
-
-
-def _cut_off(sound: Samples, rate: int, knobs: np.random.Generator) -> Samples:
-    """Lose the highest or the lowest, as low bit rates and small speakers do."""
-    high = knobs.uniform(0.55, 0.95) * rate / 2
-    low = knobs.uniform(20, 120)
-    passed = scipy.signal.butter(4, (low, high), "bandpass", fs=rate, output="sos")
-    return np.asarray(scipy.signal.sosfilt(passed, sound), dtype=np.float32)
-
-
-def _noise(sound: Samples, _rate: int, knobs: np.random.Generator) -> Samples:
-    """Lay white to pink noise under it, 15 to 45 dB below."""
-    colour, distance = knobs.uniform(0, 1), knobs.uniform(15, 45)
-    size = scipy.fft.next_fast_len(len(sound), real=True)
-    spectrum = scipy.fft.rfft(knobs.standard_normal(size))
-    spectrum /= np.maximum(np.arange(len(spectrum)), 1.0) ** (colour / 2)
-    hiss = scipy.fft.irfft(spectrum, size)[: len(sound)]
-    hiss *= _level(sound) * 10 ** (-distance / 20) / max(float(np.std(hiss)), 1e-12)
-    return np.asarray(sound + hiss, dtype=np.float32)
-
-
-def _loudness(sound: Samples, _rate: int, knobs: np.random.Generator) -> Samples:
-    """Turn it up or down by up to 12 dB and cut what exceeds full scale."""
-    gain = 10 ** (knobs.uniform(-12, 12) / 20)
-    return np.asarray(np.clip(sound * gain, -1.0, 1.0), dtype=np.float32)
-
-
-def _level(sound: Samples) -> float:
-    return max(float(np.sqrt(np.mean(sound.astype(np.float64) ** 2))), 1e-9)
-
-
-PLAIN: tuple[Effect, ...] = (
-    Effect(name="equaliser", chance=0.8, apply=_equalise),
-    Effect(name="noise", chance=0.4, apply=_noise),
-    Effect(name="loudness", chance=0.5, apply=_loudness),
-)
-ADVANCED: tuple[Effect, ...] = (
-    Effect(name="drive", chance=0.3, apply=_drive),
-    Effect(name="room", chance=0.3, apply=_room),
-    Effect(name="cut-off", chance=0.3, apply=_cut_off),
-)
-EFFECTS: tuple[Effect, ...] = (PLAIN[0], *ADVANCED, *PLAIN[1:])  # noise and level come last
+def _moved(span: Span, window: Span, size: int, moved: Span) -> Span:
+    """*span* of a *window* of *size* samples, in the window *moved* that it has become."""
+    room = moved.stop - moved.start
+    length = min(span.stop - span.start, room)
+    middle = ((span.start + span.stop) / 2 - window.start) * room / size
+    first = int(min(max(middle - length / 2, 0), room - length)) // HOP * HOP
+    return Span(start=moved.start + first, stop=moved.start + first + length)

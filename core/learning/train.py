@@ -241,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample-dir", type=Path, required=True, help="genre = subdirectory")
     parser.add_argument("--out", type=Path, required=True, help="where the model folder goes")
     parser.add_argument("--groups", type=Path, help="CSV with the columns file and artist")
-    parser.add_argument("--augment-factor", type=int, default=5, help="copies of each file")
+    parser.add_argument("--augment-factor", type=int, default=5, help="copies of a file")
     parser.add_argument("--no-advanced-aug", action="store_true", help="plain effects alone")
     parser.add_argument("--epochs", type=int, default=100, help="at most")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -251,6 +251,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--created", help="ISO 8601 UTC; default: now")
     parser.add_argument("--processes", type=int, default=2, help="that hear files at once")
     parser.add_argument("--backbone", default="none", help='its folder, or "none"')
+    parser.add_argument("--heard", type=Path, help="folder that keeps what was heard of the files")
     return parser
 
 
@@ -284,7 +285,12 @@ def _train_folder(wishes: argparse.Namespace, say: Say) -> dict[str, Any]:
     )
     backbone, _ = backbone_named(wishes.backbone)
     material = hear_all(
-        samples, augmentation, spoken(say), processes=wishes.processes, backbone=backbone
+        samples,
+        augmentation,
+        spoken(say),
+        processes=wishes.processes,
+        backbone=backbone,
+        kept=wishes.heard,
     )
     _say_left_out(material, say)
     return _train_and_write(material, note, wishes, say)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.analysis.features import extract
 from core.learning.dataset import LeftOut, Sample, Track
-from core.learning.hearing import Augmentation, hear, hear_all
+from core.learning.hearing import Augmentation, hear, hear_all, heard, thinned
 from tests.audio import STYLES, encode, make_audio
 
 HOME = Path(__file__).resolve().parents[3]
@@ -54,6 +55,55 @@ def test_a_track_has_one_embedding_by_the_backbone(song: Path, exported: Path) -
     assert np.isfinite(rich.embedding).all()
     assert np.array_equal(rich.features, plain.features)
     assert np.array_equal(rich.copies[0], plain.copies[0])
+
+
+def test_what_was_heard_is_not_heard_again(song: Path, tmp_path: Path) -> None:
+    """The second time all comes from what is kept, to the bit; a damaged entry is heard anew."""
+    kept = tmp_path / "heard"
+    first, again = (hear(sample(song), Augmentation(factor=2), kept=kept) for _ in range(2))
+    (entry,) = kept.iterdir()
+    with np.load(entry) as held:
+        marked = {name: held[name] for name in held.files}
+    np.savez(entry, **{**marked, "features": marked["features"] + 1})
+    recalled = hear(sample(song), Augmentation(factor=2), kept=kept)
+    entry.write_bytes(entry.read_bytes()[:500])
+    anew = hear(sample(song), Augmentation(factor=2), kept=kept)
+
+    assert isinstance(first, Track)
+    assert isinstance(recalled, Track)
+    assert np.array_equal(recalled.features, first.features + 1)
+    for other in (again, anew):
+        assert isinstance(other, Track)
+        assert np.array_equal(first.features, other.features)
+        assert all(np.array_equal(a, b) for a, b in zip(first.copies, other.copies, strict=True))
+        assert len(other.copies) == 2
+
+
+def test_a_rare_genre_gets_more_copies(song: Path, tmp_path: Path) -> None:
+    """One file of house beside two of techno: twice as many of its one."""
+    paths = []
+    for number in range(3):
+        paths.append(tmp_path / f"{number}.flac")
+        make_audio(paths[-1], "flac", style="techno", seconds=3.0, seed=number)
+    samples = [sample(paths[0]), sample(paths[1]), sample(paths[2], "House")]
+
+    material = hear_all(samples, Augmentation(factor=1), lambda *_: None, processes=1)
+
+    assert [len(track.copies) for track in material.tracks] == [1, 1, 2]
+
+
+def test_a_long_track_is_thinned_for_its_copies(tmp_path: Path) -> None:
+    """At most six segments, each with all of its context, and no more audio than they need."""
+    path = tmp_path / "long.wav"
+    make_audio(path, "wav", style="techno", seconds=100.0, seed=1)
+    whole, features, _ = heard(str(path), None)
+    few = thinned(whole, 6)
+
+    assert len(few.plan.segments) <= 6 < len(whole.plan.segments)
+    assert sum(map(len, few.pieces)) < 0.8 * sum(map(len, whole.pieces))
+    rows, _ = extract(few)
+    picked = [whole.plan.segments.index(segment) for segment in few.plan.segments]
+    assert np.allclose(rows, features[picked], rtol=1e-2, atol=0.05)
 
 
 def test_factor_zero_makes_no_copies(song: Path) -> None:
