@@ -185,3 +185,22 @@ def test_check_stops_a_training(some_tracks: tuple[Track, ...]) -> None:
 
     with pytest.raises(TrainingError, match="longer than 1"):
         train(some_tracks, QUICK, silent, check)
+
+
+def test_copies_have_half_of_their_tracks_weight_and_of_its_draws(
+    some_tracks: tuple[Track, ...],
+) -> None:
+    """However many there are; a track without copies keeps all for itself."""
+    one, two = some_tracks[0], next(t for t in some_tracks if t.genre == "Rock")
+    copied = replace(one, copies=tuple(one.features + 1 for _ in range(5)))
+    studio = Studio(("Jazz", "Rock"), feature_groups(), QUICK)
+    rows = studio._rows((copied, two), fitting.curves((one, two)), copies=True)
+    own = len(one.features)
+    epochs = fitting.Epochs(rows, replace(QUICK, draws=2000), seed=1)
+
+    assert np.isclose(rows.part[:own].sum(), 0.5)
+    assert np.allclose(np.bincount(rows.track, rows.part), 1.0)
+    assert np.allclose(np.bincount(rows.track, rows.row_weight), 1.0)
+    drawn = epochs._order[rows.track[epochs._order] == 0]
+    assert len(drawn) == 2000
+    assert abs(float(np.mean(drawn < own)) - 0.5) < 0.05
