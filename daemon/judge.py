@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from core import registry
 from core.decision import memory
-from core.decision.beyond import Beyond, Known, beyond
+from core.decision.beyond import Beyond, Known, Spread, beyond, library_spread
 from core.decision.feedback import Origin
 from core.decision.memory import Evidence
 from core.decision.policy import NEVER, Decision, Standing, decide, threshold_of
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Judge", "Model", "hearing_row", "verdict_row"]
 
+RECENT = 1000  # tracks that say how the backbone's tags spread in this library
 SHOWN = 3  # guesses that a person is shown
 
 
@@ -91,6 +92,7 @@ class Judge:
         self._broad = fold_all(policy.broad_genres)
         self._model: Model | None = None
         self._footing: tuple[tuple[str, int], Footing] | None = None  # as of a model and a word
+        self._spreads: tuple[Known, int, Spread] | None = None  # of a model, good up to a hearing
         self._heard_of: tuple[tuple[int, int], Voiced] | None = None
 
     def model(self) -> Model:
@@ -264,7 +266,15 @@ class Judge:
         known = self.model().known
         if known is None or hearing.embedding is None:
             return Beyond(outside=0.0)
-        return beyond(hearing.embedding, known)
+        return beyond(hearing.embedding, known, self._spread(known))
+
+    def _spread(self, known: Known) -> Spread:
+        """How the tags spread in this library; read anew when it has grown by a quarter."""
+        heard = hearings.last_hearing_id(self._db)
+        if self._spreads is None or self._spreads[0] is not known or heard > self._spreads[1]:
+            recent = hearings.recent_embeddings(self._db, RECENT)
+            self._spreads = (known, heard + heard // 4, library_spread(recent, known))
+        return self._spreads[2]
 
     def _spelled(self, verdict: Verdict) -> Verdict:
         known = feedback_log.spellings(self._db)

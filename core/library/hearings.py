@@ -26,6 +26,7 @@ __all__ = [
     "labelled",
     "labels",
     "last_hearing_id",
+    "recent_embeddings",
     "save_hearing",
     "save_verdict",
     "stale_tagged",
@@ -131,6 +132,21 @@ def last_hearing_id(db: Database) -> int:
     """Return a number that grows with each hearing that is saved, 0 where there is none."""
     newest: int = db.execute("select coalesce(max(rowid), 0) from hearings").fetchone()[0]
     return newest
+
+
+def recent_embeddings(db: Database, limit: int) -> Floats:
+    """Return the embeddings [n, 200] of the last *limit* tracks heard, fewer where some lack."""
+    rows = db.execute(
+        """
+        select embedding
+        from hearings
+        where embedding is not null
+        order by rowid desc
+        limit ?
+        """,
+        [limit],
+    ).fetchall()
+    return np.stack([_array(row[0], (-1,)) for row in rows]) if rows else np.zeros((0, 0), "f4")
 
 
 def drop_segments(db: Database, fingerprint: str) -> None:

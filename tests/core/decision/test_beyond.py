@@ -7,10 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from core.decision.beyond import (
+    OWN,
     SIGNS,
     Known,
     Spread,
     beyond,
+    library_spread,
     logistic,
     outside,
     signs,
@@ -114,6 +116,18 @@ def test_a_library_full_of_it_makes_a_tag_common(known: Known) -> None:
     assert plain.suggested
     assert not there.suggested
     assert plain.outside == there.outside
+
+
+def test_what_a_library_has_in_common_moves_the_mean_alone(known: Known) -> None:
+    """Another mastering of all of it does; that it is all Metal does not."""
+    even = np.stack([heard(jazz=3.0, House=2.0), heard(metal=3.0, House=2.0)] * OWN)
+    metal = np.stack([heard(metal=3.0)] * OWN)
+
+    moved = library_spread(even, known).mean
+    assert moved[TAGS.index("House")] == pytest.approx(2 * OWN / (OWN + 50))
+    assert moved[TAGS.index("metal")] == pytest.approx(0.0, abs=0.2)
+    assert library_spread(metal, known).mean == pytest.approx(np.zeros(50), abs=0.2)
+    assert library_spread(even[:10], known).mean is known.tag_mean
 
 
 def test_the_signs_are_columns_and_their_weights_make_a_probability(known: Known) -> None:
