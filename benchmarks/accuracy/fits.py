@@ -65,6 +65,20 @@ class Fit:
         parts = [self.scores[:, starts[i] : self.ends[i]] for i in places]
         return self._pooled(parts, weights, plain=plain)
 
+    def said(
+        self, place: int, *, plain: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the scores [m, n, G] of the track at *place*, and what the members count [m].
+
+        Only of those that count, with *plain* of those on the 135 features. Raises TrainingError
+        where its artist was trained on.
+        """
+        if self.known[place]:
+            raise TrainingError("a model is judged by artists that it was trained on")
+        voters = (self.weights > 0) & ~(self.rich & plain)
+        start = self.ends[place - 1] if place else 0
+        return self.scores[voters, start : self.ends[place]], self.weights[voters]
+
     def of(self, tracks: Sequence[Track], *, plain: bool = False) -> Words:
         """Return pooled probabilities [tracks, G] of tracks that are none of the excerpts.
 

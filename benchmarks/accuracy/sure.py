@@ -10,7 +10,9 @@ import numpy as np
 
 from benchmarks.accuracy import figures, p1
 from benchmarks.accuracy.bench import Bench
+from benchmarks.accuracy.doubted import Doubted, doubted
 from benchmarks.accuracy.nested import Judged, nested
+from core.learning.doubt import risk
 
 __all__ = ["rows"]
 
@@ -20,17 +22,36 @@ ECE_MUST, ECE_AIM = 0.05, 0.02
 def rows(bench: Bench) -> dict[str, Any]:
     """Return calibration and promise, with the backbone where there is one, and without."""
     plain = nested(bench, "135", p1.by_plain)
-    found = {"135 alone, " + name: row for name, row in _rows(bench, plain).items()}
+    found = {f"135 alone, {name}": row for name, row in _rows(bench, plain, plain=True).items()}
     for row in found.values():  # the issue is about the model with all that it has
-        row.pop("met")
+        row.pop("met", None)
     if bench.embedding is None:
         return found
     judged = nested(bench, "all", p1.by_all)
-    return {f"with backbone, {name}": row for name, row in _rows(bench, judged).items()} | found
+    rich = _rows(bench, judged, plain=False)
+    return {f"with backbone, {name}": row for name, row in rich.items()} | found
 
 
-def _rows(bench: Bench, judged: Judged) -> dict[str, Any]:
-    return {"calibration": _calibration(bench, judged), "promise": _promise(bench, judged)}
+def _rows(bench: Bench, judged: Judged, *, plain: bool) -> dict[str, Any]:
+    sure = doubted(bench, plain=plain)
+    return {
+        "calibration": _calibration(bench, judged),
+        "promise": _promise(bench, judged, sure),
+        "will it be right": _surety(bench, judged, sure),
+    }
+
+
+def _surety(bench: Bench, judged: Judged, found: Doubted) -> dict[str, Any]:
+    """What asking more than the confidence brings: risk over all coverages, and what is written."""
+    short = bench.short
+    right = (judged.words.argmax(axis=1) == bench.truth)[short]
+    alone, sure = judged.words.max(axis=1)[short], found.sure[short]
+    return {
+        "folds that learned it": int(found.learned.sum()),
+        "aurc by confidence": round(risk(alone, right), 4),
+        "aurc by sureness": round(risk(sure, right), 4),
+        "written by confidence": round(float(judged.written[short].mean()), 4),
+    }
 
 
 def _calibration(bench: Bench, judged: Judged) -> dict[str, Any]:
@@ -48,12 +69,12 @@ def _calibration(bench: Bench, judged: Judged) -> dict[str, Any]:
     )
 
 
-def _promise(bench: Bench, judged: Judged) -> dict[str, Any]:
-    told = judged.written[bench.short]
+def _promise(bench: Bench, judged: Judged, found: Doubted) -> dict[str, Any]:
+    told = found.written[bench.short]
     coverage = float(told.mean())
     figure: dict[str, Any] = {"n": len(told), "written": int(told.sum())}
     right = (judged.words.argmax(axis=1) == bench.truth)[bench.short][told].astype(float)
-    figure |= {"coverage": round(coverage, 4), "thresholds": _shown(judged)}
+    figure |= {"coverage": round(coverage, 4), "thresholds": _shown(found)}
     must = "coverage >= 30%; precision >= .88, its lower bound >= .80"
     aim = "coverage >= 45%; precision >= .90"
     if not told.any():
@@ -70,5 +91,5 @@ def _promise(bench: Bench, judged: Judged) -> dict[str, Any]:
     )
 
 
-def _shown(judged: Judged) -> list[float | None]:
-    return [round(float(t), 4) if np.isfinite(t) else None for t in judged.thresholds]
+def _shown(found: Doubted) -> list[float | None]:
+    return [round(float(t), 4) if np.isfinite(t) else None for t in found.thresholds]

@@ -18,7 +18,7 @@ from core.decision.surety import EDGE, SIGNS, Places, Surety, likely, log_odds, 
 from core.decision.verdict import calibrate, pool
 from core.learning.calibrate import Calibration, artist_folds, artist_weight
 
-__all__ = ["Blind", "Learned", "learn_surety"]
+__all__ = ["Blind", "Learned", "learn_surety", "risk"]
 
 Floats = NDArray[np.float64]
 Kept = slice | NDArray[np.bool_]
@@ -80,8 +80,8 @@ def learn_surety(blind: Blind) -> Learned | None:
     for names, strength in product(CANDIDATES, STRENGTHS):
         used = np.array([name in names for name in SIGNS])
         sure = _cross_fitted(rows, used, strength)
-        ranks = _risk(sure[:tracks], rows.right[:tracks])
-        if ranks < _risk(alone[:tracks], rows.right[:tracks]) and _loss(sure, rows) < least:
+        ranks = risk(sure[:tracks], rows.right[:tracks])
+        if ranks < risk(alone[:tracks], rows.right[:tracks]) and _loss(sure, rows) < least:
             best, least = (used, strength, sure), _loss(sure, rows)
     if best is None:
         return None
@@ -179,7 +179,7 @@ def _loss(sure: Floats, rows: Rows) -> float:
     return float(np.average(-np.log(said), weights=rows.weight))
 
 
-def _risk(sure: Floats, right: Floats) -> float:
-    """Area under the risk-coverage curve: the mean error rate of the surest 1, 2, ... n."""
+def risk(sure: Floats, right: NDArray[Any]) -> float:
+    """Return the area under the risk-coverage curve, the mean error rate of the surest 1 to n."""
     wrong = 1 - right[np.argsort(-sure, kind="stable")]
     return float(np.mean(np.cumsum(wrong) / np.arange(1, len(wrong) + 1)))
