@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decision.promise import promise
+from core.decision.promise import Cases, promise
 from core.decision.verdict import calibrate, pool
 from core.errors import GenrewatchError, TrainingError
 from core.learning import evaluate
@@ -40,6 +40,7 @@ from core.learning.dataset import (
     stacked,
     without_embeddings,
 )
+from core.learning.doubt import Blind, learn_surety
 from core.learning.hearing import Augmentation, Progress, hear_all, heard
 from core.registry import backbone_source
 
@@ -56,6 +57,7 @@ __all__ = [
     "main",
     "out_of_fold",
     "pooled_by",
+    "scores_out_of_fold",
     "speak",
     "spoken",
     "tags_in",
@@ -100,10 +102,23 @@ def train(
         parts = max(before, min(recipe.folds, int(groups.max()) + 1))
         folds = split_groups(tracks, folds=parts, seed=recipe.seed, keep=True)
     fitted = _counted(progress, (len(np.unique(folds)) + 1) * recipe.members)
-    pooled = out_of_fold(tracks, folds, studio, check, fitted)
+    scores, weights = scores_out_of_fold(tracks, folds, studio, check, fitted)
+    pooled = np.stack([pool(each, weights) for each in scores])
     truth = np.array([genres.index(track.genre) for track in tracks])
     honest = cross_fitted(pooled, truth, groups)
-    cases = blind_cases(honest, truth, groups)
+    calibration = fit_calibration(pooled, truth, groups)
+    blind = Blind(
+        scores=scores,
+        weights=weights,
+        words=honest,
+        calibration=calibration,
+        truth=truth,
+        groups=groups,
+        folds=folds,
+        embedding=embeddings(tracks),
+    )
+    doubted = learn_surety(blind)
+    cases = blind_cases(honest, truth, groups, None if doubted is None else doubted.sure)
     collection = cases.only(np.array([not track.labelled for track in tracks]))
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
     kept = promise(collection, PRECISION)
@@ -115,16 +130,16 @@ def train(
         tracks=tuple(tracks),
         out_of_fold=honest,
         folds=folds,
-        calibration=fit_calibration(pooled, truth, groups),
+        calibration=calibration,
         promise=kept,
         collection=collection,
         library=cases.only(np.array([track.unprompted for track in tracks])),
-        surety=None,
+        surety=None if doubted is None else doubted.surety,
         longest=longest_calibrated([len(track.features) for track in tracks]),
         accuracy=evaluate.accuracy(honest[about], truth[about], groups[about]),
         protocol=protocol or f"out of fold, {int(folds.max()) + 1} folds apart by artist",
         figures=_figures(honest[about], truth[about], len(genres)),
-        known=_known(strange, _answered(honest, truth, kept.threshold)),
+        known=_known(strange, _answered(cases, kept.threshold)),
     )
 
 
@@ -150,13 +165,10 @@ def _known(strange: "Outsiders | None", answered: NDArray[np.bool_]) -> "Known |
     return None if strange is None else limited(strange, answered)
 
 
-def _answered(
-    honest: NDArray[np.float64], truth: NDArray[np.int64], threshold: float | None
-) -> NDArray[np.bool_]:
+def _answered(cases: Cases, threshold: float | None) -> NDArray[np.bool_]:
     """Which tracks [n] are rightly written; where nothing may be written, the surer half would."""
-    sure = honest.max(axis=1)
-    bar = float(np.median(sure)) if threshold is None else threshold
-    return np.asarray((sure >= bar) & (honest.argmax(axis=1) == truth))
+    bar = float(np.median(cases.sure)) if threshold is None else threshold
+    return np.asarray((cases.sure >= bar) & cases.right)
 
 
 def out_of_fold(
@@ -167,11 +179,30 @@ def out_of_fold(
     fitted: "Check",
 ) -> NDArray[np.float64]:
     """Return pooled probabilities [tracks, G], each by an ensemble that never met the artist."""
-    pooled = np.zeros((len(tracks), len(studio.genres)))
+    scores, weights = scores_out_of_fold(tracks, folds, studio, check, fitted)
+    return np.stack([pool(each, weights) for each in scores])
+
+
+def scores_out_of_fold(
+    tracks: Sequence[Track],
+    folds: NDArray[np.integer[Any]],
+    studio: "Studio",
+    check: "Check",
+    fitted: "Check",
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
+    """Return of each track the scores [members, n, G] by an ensemble that never met the artist.
+
+    And how much the members count [members].
+    """
+    said: dict[int, NDArray[np.float32]] = {}
+    weights = np.zeros(0)
     for number in np.unique(folds):
         others, held = apart(tracks, folds == number)
-        pooled[folds == number] = pooled_by(studio.train(others, check, fitted), held)
-    return pooled
+        ensemble = studio.train(others, check, fitted)
+        places = np.flatnonzero(folds == number).tolist()
+        said.update(zip(places, _parts(ensemble, held), strict=True))
+        weights = np.array(ensemble.weights)
+    return [said[place] for place in range(len(tracks))], weights
 
 
 def _counted(progress: Progress, total: int) -> Callable[[], None]:
@@ -183,10 +214,14 @@ def _counted(progress: Progress, total: int) -> Callable[[], None]:
 
 def pooled_by(ensemble: "Ensemble", tracks: Sequence[Track]) -> NDArray[np.float64]:
     """Return what *ensemble* says of *tracks*, pooled, [tracks, G]: all segments in one go."""
-    scores = ensemble.scores(*stacked(tracks))
-    ends = np.cumsum([len(track.features) for track in tracks])[:-1]
     weights = np.array(ensemble.weights)
-    return np.stack([pool(part, weights) for part in np.split(scores, ends, axis=1)])
+    return np.stack([pool(part, weights) for part in _parts(ensemble, tracks)])
+
+
+def _parts(ensemble: "Ensemble", tracks: Sequence[Track]) -> list[NDArray[np.float32]]:
+    """Scores [members, n, G] of each of *tracks*."""
+    scores = ensemble.scores(*stacked(tracks))
+    return np.split(scores, np.cumsum([len(track.features) for track in tracks])[:-1], axis=1)
 
 
 def feature_groups() -> tuple[int, ...]:
