@@ -16,12 +16,14 @@ __all__ = [
     "from_values",
     "id3v1_code",
     "id3v1_name",
+    "id3v1_says",
     "name_of_code",
     "to_id3",
 ]
 
 ID3V1_NAMES: tuple[str, ...] = tuple(TCON.GENRES)  # 192 names, ID3v1 and Winamp's additions
 NO_CODE = 255
+EVERYWHERE = 126  # the numbers below are in the standard itself (2.3.0, appendix A)
 # what taggers leave in the byte when they know nothing: Blues (a zeroed byte), Other, none
 MEANINGLESS_CODES = frozenset({0, 12, NO_CODE})
 _WORDS = {"RX": "Remix", "CR": "Cover"}
@@ -55,6 +57,12 @@ def id3v1_code(genres: tuple[str, ...]) -> int:
 def id3v1_name(code: int) -> str | None:
     """Return the genre of an ID3v1 byte; None where the byte means nothing by itself."""
     return None if code in MEANINGLESS_CODES else name_of_code(code)
+
+
+def id3v1_says(genres: tuple[str, ...]) -> bool:
+    """Say whether ID3v1's byte alone tells every reader just these genres."""
+    code = id3v1_code(genres)
+    return code < EVERYWHERE and genres == (id3v1_name(code),)
 
 
 def name_of_code(code: int) -> str | None:

@@ -6,8 +6,10 @@ that no reader finds an older genre; a tag that names none is left as it is, byt
 
 from typing import BinaryIO
 
+from core.errors import WriteRefused
 from core.tags.ape import ape_contents, ape_frames, ape_patch
 from core.tags.contents import Contents
+from core.tags.genres import id3v1_says
 from core.tags.id3 import (
     block_contents,
     block_texts,
@@ -24,9 +26,11 @@ from core.tags.tails import Kind, Tail, tails
 __all__ = [
     "before_audio",
     "behind_audio",
+    "byte_is_enough",
     "joined",
     "patches_before",
     "patches_behind",
+    "repeated",
     "said",
 ]
 
@@ -83,17 +87,50 @@ def joined(parts: list[Contents]) -> Contents:
     )
 
 
-def said(file: BinaryIO) -> dict[str, tuple[str, ...]]:
-    """Return what the tags say by ID3v2's names, but genres; ID3v1's fields may be cut short."""
+def said(file: BinaryIO, *, but: Kind | None = None) -> dict[str, tuple[str, ...]]:
+    """Return what the tags (*but* those behind the audio of a kind) say by ID3v2's names.
+
+    Without genres; ID3v1's fields may be cut short.
+    """
     said: dict[str, tuple[str, ...]] = {}
     for place in find_blocks(file):
         said = block_texts(slice_of(file, *place)) | said
     for tail in sorted(tails(file), key=lambda tail: tail.kind is Kind.V1):
         block = slice_of(file, tail.start, tail.end)
-        if tail.kind in (Kind.V1, Kind.APE):
+        if tail.kind in (Kind.V1, Kind.APE) and tail.kind is not but:
             read = v1_frames if tail.kind is Kind.V1 else ape_frames
             said = read(block) | said
     return said
+
+
+def byte_is_enough(file: BinaryIO, genres: tuple[str, ...]) -> bool:
+    """Say whether ID3v1, where it is a file's only tag, can name the genre by its byte.
+
+    Then no other tag is made: players that read this file at all read ID3v1, and its short
+    texts are not made to stand in for the fields of a longer tag.
+    """
+    behind = {tail.kind for tail in tails(file)}
+    alone = Kind.V1 in behind and not find_blocks(file) and not {Kind.APE, Kind.ID3} & behind
+    return alone and id3v1_says(genres)
+
+
+def repeated(file: BinaryIO) -> dict[str, tuple[str, ...]]:
+    """Return what a new main tag must repeat: many readers stop at it and show nothing else.
+
+    Raises WriteRefused where that stands in ID3v1 alone and is not ASCII. Its encoding is
+    written nowhere: players take it for Latin-1, for UTF-8 or for the code page of their
+    system, so whatever a new tag said would be another text in some of them.
+    """
+    texts, elsewhere = said(file), said(file, but=Kind.V1)
+    alone = [text for name, values in texts.items() if name not in elsewhere for text in values]
+    if not all(map(str.isascii, alone)):
+        raise WriteRefused(
+            "its ID3v1 tag has letters beyond ASCII, which players read differently, and a "
+            "new tag would have to choose one reading",
+            None,
+            "save its title and artist in an ID3v2 tag first, with any tag editor",
+        )
+    return texts
 
 
 def _contents(file: BinaryIO, tail: Tail) -> Contents:

@@ -12,9 +12,11 @@ from core.tags.contents import Contents
 from core.tags.guests import (
     before_audio,
     behind_audio,
+    byte_is_enough,
     joined,
     patches_before,
     patches_behind,
+    repeated,
     said,
 )
 from core.tags.id3 import block_contents, find_blocks, new_block
@@ -48,20 +50,27 @@ def ape_first(file: BinaryIO) -> Contents:
 
 
 def write_id3_first(file: BinaryIO, genres: tuple[str, ...]) -> None:
-    """Set the genre in the first ID3v2 tag, made where there is none, and where one stands."""
+    """Set the genre in the first ID3v2 tag, made where there is none, and where one stands.
+
+    None is made where ID3v1 alone can say it. Raises WriteRefused as `repeated` does.
+    """
     patches = patches_before(file, genres, first=True)
-    if not find_blocks(file) and genres:
-        patches.append(Patch(start=0, end=0, data=new_block(genres, said(file))))
+    if genres and not find_blocks(file) and not byte_is_enough(file, genres):
+        patches.append(Patch(start=0, end=0, data=new_block(genres, repeated(file))))
     splice(file, [*patches, *patches_behind(file, genres)])
 
 
 def write_ape_first(file: BinaryIO, genres: tuple[str, ...]) -> None:
-    """Set the genre in the APEv2 tag, made where there is none, and in others that name one."""
+    """Set the genre in the APEv2 tag, and in others that name one.
+
+    It is made where there is none, unless ID3v1 alone can say it. Raises WriteRefused as
+    `repeated` does.
+    """
     patches = patches_before(file, genres)
     if find_ape(file):
         patches += ape_patch(file, genres)
-    elif genres:
-        patches.append(new_ape(file, genres, said(file)))
+    elif genres and not byte_is_enough(file, genres):
+        patches.append(new_ape(file, genres, repeated(file)))
     splice(file, [*patches, *patches_behind(file, genres, ape_too=False)])
 
 

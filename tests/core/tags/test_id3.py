@@ -300,6 +300,48 @@ def test_v1_is_kept_in_step_but_for_its_genre_untouched(bare):
     assert path.read_bytes().endswith(audio + v1(17))
 
 
+@pytest.mark.parametrize("title", [b"Plain", "Für Elise".encode(), b"F\xfcr Elise"])
+def test_where_v1_is_alone_its_byte_is_enough(bare, title):
+    """A genre with a number needs no second tag; undo brings each byte back."""
+    path, audio = bare
+    old = audio + v1(255, title=title)
+    path.write_bytes(old)
+
+    write(path, "Jazz")
+
+    assert path.read_bytes() == audio + v1(8, title=title)
+    assert read(str(path)).genres == ("Jazz",)
+    write(path)
+    assert path.read_bytes() == old
+
+
+@pytest.mark.parametrize("genre", ["Blues", "jazz", "Dubstep", "Deep Dubstep"])
+def test_what_the_byte_cannot_say_to_everyone_gets_a_tag(bare, genre):
+    """Zero is what empty tags say, a name is spelled as the person does, 189 is known to few."""
+    path, audio = bare
+    path.write_bytes(audio + v1(255))
+
+    write(path, genre)
+
+    assert str(ID3(path, load_v1=False)["TIT2"]) == "Only in v1"
+    assert read(str(path)).genres == (genre,)
+
+
+@pytest.mark.parametrize("title", ["Für Elise".encode(), b"F\xfcr Elise"])
+def test_v1_in_an_unknown_encoding_is_not_repeated(bare, title):
+    """Whatever a new tag said, some player had shown something else before."""
+    path, audio = bare
+    path.write_bytes(audio + v1(255, title=title))
+
+    with pytest.raises(WriteRefused, match="ASCII"):
+        write(path, "Deep Dubstep")
+
+    assert path.read_bytes() == audio + v1(255, title=title)
+    ape(path, Title="Für Elise", Artist="Who")
+    write(path, "Deep Dubstep")
+    assert str(ID3(path, load_v1=False)["TIT2"]) == "Für Elise"
+
+
 def test_v1_is_never_created(bare):
     """A file without it stays without it."""
     path, audio = bare
