@@ -191,7 +191,7 @@ class Desk:
         kind = kind_of_word(row.genres, Origin(row.origin), genres)
         self._keep_segments(row)
 
-        def remember(written: FileRow) -> None:
+        def remember(_: WriteRow, written: FileRow) -> None:
             if kind is not None:
                 said = meeting.word(written, kind, old=row.genres, new=written.genres, via=via)
                 feedback_log.record_feedback(self._db, said, now)

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from core.errors import GenrewatchError, TrainingError, WorkerError
 from core.stamp import Stamp
-from core.tags import Prepared
+from core.tags import Manner, Prepared
 from core.tags.journal import Job, Writer
 from daemon import limits
 from daemon.config import Tags
@@ -240,9 +240,11 @@ def preparing(job: Job, tags: Tags) -> tuple[str, tuple[Any, ...], dict[str, Any
     options = {
         "scratch": job.scratch,
         "expected": job.expected,
-        "keep_mtime": tags.keep_mtime,
-        "allow_hard_links": tags.hard_links == "write",
-        "ignore_owner": not tags.keep_owner,
+        "manner": Manner(
+            keep_mtime=tags.keep_mtime,
+            allow_hard_links=tags.hard_links == "write",
+            ignore_owner=not tags.keep_owner,
+        ),
     }
     back = job.back
     if back is None:

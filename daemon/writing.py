@@ -17,7 +17,7 @@ from core.library import files, hearings
 from core.library.files import FileRow
 from core.library.writes import WriteRow
 from core.tags import Prepared, WriteResult, journal
-from core.tags.journal import Witness, Writer
+from core.tags.journal import Extra, Witness, Writer, nothing_more
 from daemon import lifecycle, processes
 from daemon.config import Config
 from daemon.jobs import URGENT, Jobs
@@ -68,7 +68,7 @@ class Pen:
         genres: tuple[str, ...],
         origin: Origin,
         cause: str,
-        extra: Callable[[FileRow], None] = lambda row: None,
+        extra: Extra = nothing_more,
     ) -> Course:
         """Begin to write *genres*; *extra* is recorded together with it.
 
@@ -91,9 +91,9 @@ class Pen:
     def undo(self, row: FileRow, past: WriteRow) -> Course:
         """Begin to take back *past*; raises WriteRefused where it is not what stands there."""
         job = journal.begin_undo(self._db, row, past, writer=self._writer, now=self._now())
-        return self._course(job, lambda row: None)
+        return self._course(job, nothing_more)
 
-    def _course(self, job: journal.Job, extra: Callable[[FileRow], None]) -> Course:
+    def _course(self, job: journal.Job, extra: Extra) -> Course:
         made = yield from self._prepare(job)
         journal.prepared(self._db, job, made, self._now())
         if made.changed:
@@ -121,7 +121,7 @@ class Pen:
             return made
 
     def _take_place(
-        self, job: journal.Job, made: Prepared, extra: Callable[[FileRow], None]
+        self, job: journal.Job, made: Prepared, extra: Extra
     ) -> Generator[Call, Any, WriteResult]:
         """Have the copy take the file's place; where no answer comes, the disk tells."""
         call = processes.taking_place(job, made)
@@ -133,7 +133,7 @@ class Pen:
             return _as_it_was(made)
         return result
 
-    def _was_done(self, job: journal.Job, reason: str, extra: Callable[[FileRow], None]) -> bool:
+    def _was_done(self, job: journal.Job, reason: str, extra: Extra) -> bool:
         return journal.find_out(
             self._db,
             job,

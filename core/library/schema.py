@@ -19,7 +19,7 @@ from core.library.backup import back_up
 from core.library.faults import told
 from core.library.keys import give_keys
 
-__all__ = ["BACKUPS", "SCHEMA_VERSION", "open_library", "writing"]
+__all__ = ["BACKUPS", "SCHEMA_VERSION", "on_disk", "open_library", "writing"]
 
 SCHEMA_VERSION = 5
 BUSY_TIMEOUT_S = 30.0
@@ -101,6 +101,18 @@ def writing(db: Database) -> Iterator[None]:
             db.execute("rollback")
         raise
     db.execute("commit")
+
+
+@contextmanager
+def on_disk(db: Database) -> Iterator[None]:
+    """As `writing`, and all is on disk at the end; raises LibraryError within another block."""
+    if _in_transaction(db):
+        raise LibraryError(
+            "what must be on disk before a file is touched was to be recorded within another "
+            "transaction, so no file was touched"
+        )
+    with writing(db):
+        yield
 
 
 def _in_transaction(db: Database) -> bool:

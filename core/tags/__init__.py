@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.stamp import Stamp
 
-__all__ = ["Prepared", "TagReading", "WriteResult"]
+__all__ = ["BY_DEFAULT", "Manner", "Prepared", "TagReading", "WriteResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,18 @@ class TagReading:
     compilation: bool = False
     other: str = ""  # digest of every tag but the genre: tells whether other fields changed
     unwritable: str | None = None  # why no genre can be written here, None where one can
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the person wants files to be written."""
+
+    keep_mtime: bool = False  # the file keeps its time, so that backups do not see the change
+    allow_hard_links: bool = False  # a file with several names is written, and is then two files
+    ignore_owner: bool = False  # also where owner and group cannot be kept
+
+
+BY_DEFAULT = Manner()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

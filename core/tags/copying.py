@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from core.errors import WriteRefused
+from core.tags import Manner
 
 __all__ = ["copy_attributes", "copy_bytes", "keep_birth", "sync_directory", "sync_file"]
 
@@ -38,23 +39,21 @@ def copy_bytes(source: BinaryIO, copy: BinaryIO) -> None:
     copy.flush()
 
 
-def copy_attributes(
-    source: BinaryIO, copy: BinaryIO, path: str, *, keep_mtime: bool, ignore_owner: bool = False
-) -> None:
+def copy_attributes(source: BinaryIO, copy: BinaryIO, path: str, manner: Manner) -> None:
     """Give *copy* the owner, mode, extended attributes and ACL of *source*.
 
-    Raises WriteRefused where one of them cannot be kept; owner and group may be let go by
-    *ignore_owner*. The mtime is that of the copying unless *keep_mtime*.
+    Raises WriteRefused where one of them cannot be kept, unless the *manner* lets owner and
+    group go. The mtime is that of the copying where it need not be kept.
     """
     was, now = os.fstat(source.fileno()), os.fstat(copy.fileno())
     if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
-        _copy_owner(copy, was, path, ignore=ignore_owner)
+        _copy_owner(copy, was, path, ignore=manner.ignore_owner)
     os.fchmod(copy.fileno(), was.st_mode & 0o7777)
     if sys.platform == "darwin":
         _copy_attributes_darwin(source, copy)
     else:
         _copy_xattrs(source, copy, path)
-    mtime = was.st_mtime_ns if keep_mtime else now.st_mtime_ns
+    mtime = was.st_mtime_ns if manner.keep_mtime else now.st_mtime_ns
     os.utime(copy.fileno(), ns=(was.st_atime_ns, mtime))
     if sys.platform == "darwin":  # behind utime, which may move it
         keep_birth(ctypes.CDLL(None), source.fileno(), copy.fileno())

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from core.errors import LibraryError, WriteDelayed, WriteRefused
 from core.library import files, writes
 from core.library.files import FileRow
-from core.library.schema import writing
+from core.library.schema import on_disk, writing
 from core.library.writes import WriteRow
 from core.stamp import Stamp
 from core.tags import Prepared, WriteResult, remains
@@ -24,6 +24,7 @@ from core.tags.remains import Lying
 __all__ = [
     "SCRATCH_MARK",
     "Back",
+    "Extra",
     "Job",
     "Writer",
     "abandon",
@@ -35,6 +36,7 @@ __all__ = [
     "find_out",
     "is_open",
     "is_scratch",
+    "nothing_more",
     "prepared",
     "recover",
     "resolve",
@@ -42,7 +44,7 @@ __all__ = [
     "sweep",
 ]
 
-Extra = Callable[[WriteRow, FileRow], None]
+Extra = Callable[[WriteRow, FileRow], None]  # what is recorded together with a finished write
 Genres = Callable[[str], tuple[tuple[str, ...], Stamp] | None]
 Witness = Callable[[WriteRow], None]
 
@@ -93,6 +95,10 @@ def is_scratch(name: str) -> bool:
     return os.path.basename(name).startswith(SCRATCH_MARK)  # noqa: PTH119  odd bytes survive
 
 
+def nothing_more(write: WriteRow, row: FileRow) -> None:
+    """Record nothing together with a finished write."""
+
+
 # the course of a write -------------------------------------------------------------------
 
 
@@ -110,9 +116,10 @@ def begin(
     """Record that *genres* will be written to the file, and return the job for a worker.
 
     *past* is the write that this one takes back. Raises WriteRefused where another process
-    is writing this very file.
+    is writing this very file, LibraryError within another transaction: the row would reach the
+    disk too late.
     """
-    with writing(db):
+    with on_disk(db):
         if writes.open_write_at(db, row.path):
             raise WriteRefused("another write of this file is under way", row.path, "try again")
         # the number tells apart what is begun in one instant, the rest what was lost since
@@ -178,9 +185,12 @@ def clear(db: Database, job: Job) -> None:
 
 
 def prepared(db: Database, job: Job, made: Prepared, now: datetime) -> None:
-    """Record that the copy is whole on disk, and what takes the write back."""
+    """Record that the copy is whole on disk, and what takes the write back.
+
+    Raises LibraryError within another transaction.
+    """
     copy = made.copy or remains.stamp_at(job.scratch)
-    with writing(db):
+    with on_disk(db):
         writes.save_prepared(
             db,
             job.write,
@@ -198,7 +208,7 @@ def commit(
     job: Job,
     result: WriteResult,
     now: datetime,
-    extra: Callable[[FileRow], None] = lambda row: None,
+    extra: Extra = nothing_more,
     witness: Witness = lambda row: None,
 ) -> None:
     """Close the write, record the file as it now is, and remove the kept original.
@@ -211,7 +221,7 @@ def commit(
     if result.original is not None and kept is not None and kept != result.original:
         _take_back(db, row, now)
         raise WriteDelayed(WRITTEN_ELSEWHERE, row.path)
-    _close(db, row, result.old, result.after, now, lambda _, file: extra(file), witness)
+    _close(db, row, result.old, result.after, now, extra, witness)
     if not _let_go(db, row, now, witness):
         raise WriteDelayed(WRITTEN_ELSEWHERE, row.path)
 
@@ -227,12 +237,12 @@ def find_out(
     now: datetime,
     *,
     reason: str,
-    extra: Callable[[FileRow], None] = lambda row: None,
+    extra: Extra = nothing_more,
     witness: Witness = lambda row: None,
 ) -> bool:
     """Close a write by what the disk shows, whatever its worker said; say if it was done."""
     row = _row(db, job.write)
-    return resolve(db, row, now, reason=reason, extra=lambda _, file: extra(file), witness=witness)
+    return resolve(db, row, now, reason=reason, extra=extra, witness=witness)
 
 
 def is_open(db: Database, job: Job) -> bool:
@@ -248,7 +258,7 @@ def recover(
     alive: Callable[[Writer], bool],
     genres_of: Genres,
     now: datetime,
-    extra: Extra = lambda write, row: None,
+    extra: Extra = nothing_more,
     witness: Witness = lambda row: None,
 ) -> list[str]:
     """Close the writes that dead writers left, remove their leftovers, and return the paths.
@@ -309,7 +319,7 @@ def resolve(
     *,
     reason: str = STOPPED,
     genres_of: Genres = lambda path: None,
-    extra: Extra = lambda write, row: None,
+    extra: Extra = nothing_more,
     witness: Witness = lambda row: None,
 ) -> bool:
     """Close a write that nobody is at any more, by which file lies where; say if it was done.

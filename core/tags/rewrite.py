@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from core.errors import TagError, VerifyFailed, WriteDelayed, WriteError, WriteRefused
 from core.stamp import Stamp
-from core.tags import Prepared, WriteResult, undo
+from core.tags import BY_DEFAULT, Manner, Prepared, WriteResult, undo
 from core.tags.contents import Contents
 from core.tags.copying import copy_attributes, copy_bytes, sync_directory, sync_file
 from core.tags.faults import errors_of_disk, fault_in, write_error
@@ -43,9 +43,7 @@ def prepare(
     *,
     scratch: str,
     expected: Stamp | None = None,
-    keep_mtime: bool = False,
-    allow_hard_links: bool = False,
-    ignore_owner: bool = False,
+    manner: Manner = BY_DEFAULT,
 ) -> Prepared:
     """Make a copy of the file at *path* under *scratch* that has these genres and no others.
 
@@ -55,12 +53,12 @@ def prepare(
     WriteDelayed, WriteError; then the copy is gone. The original is never touched.
     """
     _check_asked(genres, path)
-    with _reading(path, expected, allow_hard_links=allow_hard_links) as original:
+    with _reading(path, expected, manner) as original:
         if original.found.genres == genres:
             return _nothing_to_do(original)
         with scratch_file(scratch, path) as copy:
             _change(original, copy, genres)
-            _keep_attributes(original, copy, keep_mtime=keep_mtime, ignore_owner=ignore_owner)
+            copy_attributes(original.file, copy, path, manner)
             return _finished(original, copy, genres)
 
 
@@ -74,9 +72,7 @@ def prepare_back(
     *,
     scratch: str,
     expected: Stamp | None = None,
-    keep_mtime: bool = False,
-    allow_hard_links: bool = False,
-    ignore_owner: bool = False,
+    manner: Manner = BY_DEFAULT,
 ) -> Prepared:
     """Make a copy of the file at *path* that is as it was before a write of ours.
 
@@ -84,7 +80,7 @@ def prepare_back(
     *hash_before*). Where other things were edited since, only the genre goes back, to *genres*;
     where it is no longer the one *written*, that stands: WriteRefused. Else as `prepare`.
     """
-    with _reading(path, expected, allow_hard_links=allow_hard_links) as original:
+    with _reading(path, expected, manner) as original:
         untouched = bool(record) and undo.hash_of(original.file) == hash_after
         if not untouched and original.found.genres == genres:
             return _nothing_to_do(original)
@@ -96,7 +92,7 @@ def prepare_back(
                 genres = _contents(copy, path)[1].genres
             else:
                 _change(original, copy, genres)
-            _keep_attributes(original, copy, keep_mtime=keep_mtime, ignore_owner=ignore_owner)
+            copy_attributes(original.file, copy, path, manner)
             return _finished(original, copy, genres)
 
 
@@ -139,9 +135,7 @@ def write_genres(
     *,
     scratch: str,
     expected: Stamp | None = None,
-    keep_mtime: bool = False,
-    allow_hard_links: bool = False,
-    ignore_owner: bool = False,
+    manner: Manner = BY_DEFAULT,
 ) -> WriteResult:
     """Give the file at *path* these genres and no others; () removes the genre.
 
@@ -152,9 +146,7 @@ def write_genres(
         genres,
         scratch=scratch,
         expected=expected,
-        keep_mtime=keep_mtime,
-        allow_hard_links=allow_hard_links,
-        ignore_owner=ignore_owner,
+        manner=manner,
     )
     result = take_place(path, scratch, prepared)
     if result.original is None:
@@ -187,10 +179,10 @@ class _Original:
 
 
 @contextmanager
-def _reading(path: str, expected: Stamp | None, *, allow_hard_links: bool) -> Iterator[_Original]:
+def _reading(path: str, expected: Stamp | None, manner: Manner) -> Iterator[_Original]:
     """Open the file that is to be changed, and read its tag."""
     with errors_of_disk(path):
-        check_place(path, allow_hard_links=allow_hard_links)
+        check_place(path, allow_hard_links=manner.allow_hard_links)
         with opened(path) as file:
             before = Stamp.of(os.fstat(file.fileno()))
             check_same(path, before, expected)
@@ -254,14 +246,6 @@ def _restored(original: _Original, copy: BinaryIO, record: bytes, hash_before: s
     copy.seek(0)
     copy.truncate()
     return False
-
-
-def _keep_attributes(
-    original: _Original, copy: BinaryIO, *, keep_mtime: bool, ignore_owner: bool
-) -> None:
-    copy_attributes(
-        original.file, copy, original.path, keep_mtime=keep_mtime, ignore_owner=ignore_owner
-    )
 
 
 def _finished(original: _Original, copy: BinaryIO, genres: tuple[str, ...]) -> Prepared:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from core.errors import WriteDelayed, WriteRefused
+from core.errors import LibraryError, WriteDelayed, WriteRefused
 from core.library import files, writes
 from core.library.files import FileRow
-from core.library.schema import open_library
+from core.library.schema import open_library, writing
 from core.library.writes import WriteRow
 from core.stamp import Stamp
 from core.tags import Prepared, WriteResult, journal
@@ -595,3 +595,26 @@ def test_what_nobody_knows_is_left_where_it_lies(db: Database, music: Path) -> N
 
     assert sweep(db, music.parent) == [False, False]
     assert len(hidden(music.parent)) == 2
+
+
+# --- what must be on disk is on disk ----------------------------------------------------------
+
+
+def test_no_write_begins_within_another_transaction(db: Database, music: Path) -> None:
+    """Its row would reach the disk only after the worker had touched the folder."""
+    row = known(db, music)
+
+    with pytest.raises(LibraryError, match="within another transaction"), writing(db):
+        begin(db, row)
+
+    assert writes.open_writes(db) == []
+
+
+def test_no_copy_is_recorded_within_another_transaction(db: Database, music: Path) -> None:
+    """What takes the write back would reach the disk after the exchange."""
+    job = begin(db, known(db, music))
+
+    with pytest.raises(LibraryError, match="within another transaction"), writing(db):
+        prepare(db, job)
+
+    assert row_of(db, job).prepared_at is None

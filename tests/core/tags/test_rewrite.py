@@ -21,7 +21,7 @@ from core.errors import (
     WriteRefused,
 )
 from core.stamp import Stamp
-from core.tags import places, rewrite
+from core.tags import Manner, places, rewrite
 from core.tags.formats import read
 from core.tags.rewrite import write_genres
 from tests.audio import ALL_FORMATS, genres_in, make_audio, retag, suffix
@@ -180,7 +180,7 @@ def test_hard_links_are_refused_unless_allowed(tmp_path):
     with pytest.raises(WriteRefused, match="2 hard links"):
         write(path, "Jazz")
 
-    write(path, "Jazz", allow_hard_links=True)
+    write(path, "Jazz", manner=Manner(allow_hard_links=True))
     assert genres_in(path) == ["Jazz"]
     assert genres_in(tmp_path / "b.mp3") == []
 
@@ -269,7 +269,7 @@ def test_a_file_of_somebody_else_is_refused(nobody):
     with pytest.raises(WriteRefused, match=r"owner or group .* keep_owner = false"):
         write(path, "Jazz")
     assert (path.stat().st_uid, genres_in(path)) == (1234, [])
-    write(path, "Jazz", ignore_owner=True)
+    write(path, "Jazz", manner=Manner(ignore_owner=True))
 
     assert (path.stat().st_uid, genres_in(path)) == (65534, ["Jazz"])
     assert path.stat().st_mode & 0o777 == 0o666
@@ -309,7 +309,7 @@ def test_mtime_moves_unless_it_is_to_stay(tmp_path):
     path = make_audio(tmp_path / "a.mp3", seconds=1)
     os.utime(path, ns=(10**18, 10**18 + 5))
 
-    write(path, "Jazz", keep_mtime=True)
+    write(path, "Jazz", manner=Manner(keep_mtime=True))
     assert path.stat().st_mtime_ns == 10**18 + 5
     result = write(path, "Rock")
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import TagError, WriteDelayed, WriteError, WriteRefused
 from core.stamp import Stamp
-from core.tags import copying, places, rewrite
+from core.tags import Manner, copying, places, rewrite
 from core.tags.faults import write_error
 from core.tags.rewrite import prepare, prepare_back, take_place, write_genres
 from core.tags.swap import NotHere
@@ -459,7 +459,7 @@ def test_an_undo_keeps_to_the_rules_of_a_write(path, scratch):
     with pytest.raises(WriteRefused, match="hard links"):
         back(path, scratch, made)
     with pytest.raises(WriteRefused, match="changed meanwhile"):
-        back(path, scratch, made, expected=expected, allow_hard_links=True)
+        back(path, scratch, made, expected=expected, manner=Manner(allow_hard_links=True))
 
     assert names(path.parent) == ["a.mp3", "b.mp3"]
 
