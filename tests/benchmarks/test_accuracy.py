@@ -1,13 +1,15 @@
 """The accuracy benchmark: what it keeps, what it refuses, and its short form."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmarks import accuracy
 from benchmarks.__main__ import names
-from benchmarks.accuracy import nested, odd
+from benchmarks.accuracy import nested, odd, patches
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.fits import Fit, without_folds
 from benchmarks.accuracy.hearings import identity
@@ -185,3 +187,27 @@ def test_what_is_missed_is_named() -> None:
 def test_it_is_found_by_name() -> None:
     """A benchmark may be a module or a package."""
     assert {"accuracy", "features", "p1"} <= set(names())
+
+
+def test_patches_are_judged_by_heads_that_know_not_the_artist(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every patch, pieces and whole tracks are judged as by their mean embedding."""
+    longs = np.flatnonzero(~bench.short)
+    mean, listed = bench.embedding, SimpleNamespace(sample=SimpleNamespace(path="a"))
+    assert mean is not None
+    monkeypatch.setattr(patches, "pieces", lambda _: [listed] * len(bench.tracks))
+    monkeypatch.setattr(patches, "_heard", lambda *_: [mean[i : i + 1] for i in longs])
+
+    found = patches.rows(replace(bench, data=tmp_path, folder="somewhere"))
+
+    last = found[f"{patches.COUNTS[-1]} of at most 24"]
+    assert len(found) == len(patches.COUNTS)
+    assert last["n"] == len(longs)
+    assert last["difference"]["value"] == 0
+    assert last["whole tracks"]["mean distance"] == 0
+
+
+def test_without_audio_there_are_no_rows_of_patches(bench: Bench) -> None:
+    """Made-up excerpts have nothing to be heard anew."""
+    assert set(patches.rows(bench)) == {"none"}
