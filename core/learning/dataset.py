@@ -301,7 +301,7 @@ def group_numbers(tracks: Sequence[Track]) -> NDArray[np.int32]:
     return np.array([numbers.setdefault(t.group, len(numbers)) for t in tracks], dtype=np.int32)
 
 
-def require_enough(tracks: Sequence[Track]) -> None:
+def require_enough(tracks: Sequence[Track | Sample]) -> None:
     """Raise TrainingError unless there are two genres with two groups each."""
     groups: dict[str, set[str]] = defaultdict(set)
     for track in tracks:

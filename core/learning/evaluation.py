@@ -24,6 +24,7 @@ from core.learning.dataset import (
     find_samples,
     from_labels,
     from_replay,
+    require_enough,
     require_telling,
 )
 from core.learning.findings import Findings
@@ -155,7 +156,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _found(wishes: argparse.Namespace, ready: Callable[[], None]) -> Findings:
     if wishes.library is None:
-        require_telling(find_samples(wishes.sample_dir, wishes.groups)[0])
+        samples, _ = find_samples(wishes.sample_dir, wishes.groups)
+        require_telling(samples)
+        require_enough(samples)
         ready()
         return of_samples(wishes, _bench(wishes))
     require_telling(_named(wishes.library))

@@ -80,7 +80,7 @@ MEANING = {
     "macro_f1": ("Macro-F1", "mean F1 over the genres, each counting the same"),
     "ece": ("Calibration error", "how far the stated confidence is from the truth, in five bins"),
     "ece_floor": ("… by chance alone", "what perfect confidences would show on as many tracks"),
-    "slope": ("Calibration slope", "1 is honest, less is too sure, more too timid (Cox 1958)"),
+    "slope": ("Calibration slope", "honest is 1, less is too sure, more too timid (Cox 1958)"),
     "nll": ("Log loss", "surprise at the truth, in nats; lower is better"),
     "brier": ("Brier score", "squared distance from the truth, 0 to 2; lower is better"),
     "aurc": ("Area under risk-coverage", "mean error if the surest come first; lower is better"),
