@@ -61,7 +61,7 @@ def _show_section(section: Section) -> None:
 
 def _show_line(line: Line) -> None:
     if line.length is None:
-        say(f"    {line.label:<18}{line.text}")
+        say(f"    {line.label:<20}{line.text}")
         return
     letter = "░" if line.against else "█"
     bar = letter * round(line.length * BAR)

@@ -21,6 +21,11 @@ GUESSES = 3
 MEMBERS = {
     "transformer": "features, transformer",
     "linear": "features, linear",
+    "statistics": "features, mean and spread",
+    "sequence": "features, through the track",
+    "deeper": "features, deeper",
+    "convolution": "features, convolution",
+    "both": "features and backbone",
     "embedding": "backbone, linear",
 }
 BLOCKS = {
