@@ -9,6 +9,7 @@
     ├── WriteError           the tag was not written, the file is as before
     │   ├── WriteDelayed     it could not be written now (full disk, I/O error, file in use)
     │   ├── WriteRefused     writing would break a rule (hard link, changed meanwhile, …)
+    │   │   └── WriteUnderWay  another write of the same file has not ended
     │   └── VerifyFailed     the changed copy was not what it must be
     ├── ModelError           a model folder is damaged or does not fit
     ├── TrainingError        training cannot start or did not work out
@@ -39,6 +40,7 @@ __all__ = [
     "WriteDelayed",
     "WriteError",
     "WriteRefused",
+    "WriteUnderWay",
 ]
 
 
@@ -94,6 +96,10 @@ class WriteDelayed(WriteError):
 
 class WriteRefused(WriteError):
     """Writing would break a rule, so nothing was changed."""
+
+
+class WriteUnderWay(WriteRefused):
+    """Another write of the same file has not ended; what becomes of it is not known yet."""
 
 
 class VerifyFailed(WriteError):

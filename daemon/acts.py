@@ -18,7 +18,7 @@ from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.decision.verdict import Verdict
-from core.errors import AudioError, GenrewatchError, UntaggableFile, WriteRefused
+from core.errors import AudioError, GenrewatchError, UntaggableFile, WriteUnderWay
 from core.library import feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
@@ -138,7 +138,7 @@ class Desk:
                 return self._tag_by_word(row, genres, now, dry_run=dry_run, via=via)
             return self._tag_by_verdict(row, now, dry_run=dry_run)
         except GenrewatchError as error:
-            if not dry_run:
+            if not dry_run and not isinstance(error, WriteUnderWay):
                 self._set_aside(path, error, now)
             return Tagged(path=path, reason=error.reason, failed=True)
 
@@ -245,7 +245,7 @@ class Desk:
         if writes.open_write_at(self._db, path):
             self._recover(now)
         if writes.open_write_at(self._db, path):
-            raise WriteRefused("another write of this file is under way", None, "try again")
+            raise WriteUnderWay("another write of this file is under way", None, "try again")
         probe: Probe = self._workers.call(
             processes.PROBE,
             path,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.errors import LibraryError, WriteDelayed, WriteRefused
+from core.errors import LibraryError, WriteDelayed, WriteRefused, WriteUnderWay
 from core.library import files, writes
 from core.library.files import FileRow
 from core.library.schema import on_disk, writing
@@ -115,13 +115,13 @@ def begin(
 ) -> Job:
     """Record that *genres* will be written to the file, and return the job for a worker.
 
-    *past* is the write that this one takes back. Raises WriteRefused where another process
+    *past* is the write that this one takes back. Raises WriteUnderWay where another process
     is writing this very file, LibraryError within another transaction: the row would reach the
     disk too late.
     """
     with on_disk(db):
         if writes.open_write_at(db, row.path):
-            raise WriteRefused("another write of this file is under way", row.path, "try again")
+            raise WriteUnderWay("another write of this file is under way", row.path, "try again")
         # the number tells apart what is begun in one instant, the rest what was lost since
         token = f"{writer.pid}-{now:%Y%m%d%H%M%S%f}-{writes.next_write(db)}"
         opened = WriteRow(

@@ -203,6 +203,26 @@ def test_a_write_that_lost_its_file_is_not_waited_for(
     assert read_paper(path)["genres"] == [guess("A")]
 
 
+def test_a_command_that_came_too_early_gives_nothing_up(
+    lives: Callable[[], PaperHouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused since the daemon is writing, which then dies of it: the file is judged anew."""
+    house = lives()
+    monkeypatch.setattr(processes, "is_alive", lambda writer: writer == house.writer)
+    path = house.music / "a.mp3"
+    paper(path, "A")
+    house.daemon._rescan()
+    house.time += 1.0
+    while not writes.open_writes(house.db):
+        house.step()
+
+    done = house.desk.tag(str(path), ("Zydeco",), house.now(), dry_run=False)
+    house.reborn()
+
+    assert done.reason == "another write of this file is under way; try again"
+    assert (house.row(path).state, read_paper(path)["genres"]) == ("tagged", [guess("A")])
+
+
 def test_a_fault_while_a_write_is_recorded_blocks_nothing(
     lives: Callable[[], PaperHouse], monkeypatch: pytest.MonkeyPatch
 ) -> None:
