@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import cold, few, outsiders, p1, p2, patches, sure
+from benchmarks.accuracy import cold, few, members, outsiders, p1, p2, patches, sure
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.hearings import heard_excerpts
 from benchmarks.accuracy.made_up import made_up, quick
@@ -37,6 +37,7 @@ ROWS: Mapping[str, Rows] = {
     "sure": sure.rows,
     "outsiders": outsiders.rows,
     "patches": patches.rows,
+    "members": members.rows,
 }
 
 

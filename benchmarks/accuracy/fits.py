@@ -23,8 +23,9 @@ from benchmarks.accuracy.store import Arrays, digest
 from core.decision.verdict import pool
 from core.errors import TrainingError
 from core.learning.dataset import Track, genres_of, stacked
-from core.learning.fitting import Ensemble, Recipe, Studio
+from core.learning.fitting import Recipe, Studio
 from core.learning.gate import require_unseen
+from core.learning.members import BOTH, EMBEDDING, Ensemble
 from core.learning.prior import TagLayer
 from core.learning.train import feature_groups
 
@@ -42,6 +43,8 @@ class Fit:
     scores: NDArray[np.float32]  # [M, S, G], raw
     weights: NDArray[np.float64]  # [M]
     rich: NDArray[np.bool_]  # [M], members that judge the embedding
+    kinds: NDArray[np.str_]  # [M]
+    seconds: NDArray[np.float64]  # of a processor: to train, and to judge one track
     known: NDArray[np.bool_]  # [tracks], whose artist it was trained on
     artists: frozenset[str]  # whom it was trained on
     ends: NDArray[np.int64]  # [tracks], where a track's segments end
@@ -130,20 +133,28 @@ def fit(bench: Bench, kept: NDArray[np.bool_], recipe: Recipe | None = None) -> 
     genres = genres_of(tracks)
 
     def train() -> Arrays:
-        started = time.monotonic()
+        started, begun = time.monotonic(), time.process_time()
         ensemble = _studio(genres, recipe, bench.tags).train(tracks)
         print(f"  a fit on {len(tracks)} tracks: {time.monotonic() - started:.0f} s", file=stderr)
-        return pack(ensemble)
+        return {**pack(ensemble), "processor": np.array(time.process_time() - begun)}
 
     def judge() -> Arrays:
         ensemble: Ensemble = unpack(packed)
+        begun = time.process_time()
         said = ensemble.scores(*stacked(bench.tracks))
-        rich, weights = np.array(_rich(ensemble)), np.array(ensemble.weights)
-        return {"scores": said, "weights": weights, "rich": rich}
+        each = (time.process_time() - begun) / len(bench.tracks)
+        return {
+            "scores": said,
+            "weights": np.array(ensemble.weights),
+            "rich": np.array(_rich(ensemble)),
+            "kinds": np.array(ensemble.kinds),
+            "seconds": np.array([float(spent), each]),
+        }
 
     tag_layer = digest(bench.tags.kernel.tobytes()) if bench.tags else None
     key = f"fit {recipe} {bench.identity} {tag_layer} {digest(kept.tobytes())}"
-    packed = bench.store.kept(key, train, code=FITTING)
+    packed = dict(bench.store.kept(key, train, code=FITTING))
+    spent = packed.pop("processor")
     return Fit(
         genres=genres,
         packed=packed,
@@ -166,6 +177,5 @@ def _studio(genres: tuple[str, ...], recipe: Recipe, tags: TagLayer | None) -> S
 
 
 def _rich(ensemble: Ensemble) -> Sequence[bool]:
-    """Which members judge the embedding: the head, which comes last."""
-    plain = [False] * (len(ensemble.weights) - bool(ensemble.head))
-    return [*plain, True] if ensemble.head else plain
+    """Which members judge the embedding."""
+    return [member.judges in (EMBEDDING, BOTH) for member in ensemble.members]

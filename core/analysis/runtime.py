@@ -18,7 +18,9 @@ from core.registry import Manifest, load
 
 __all__ = ["Ensemble", "ensemble"]
 
-EMBEDDING = "embedding"  # the input of a member that judges a whole track by it
+# The inputs of a member: segments one by one unless it is one of these. What judges a whole
+# track takes all its segments at once, its mean embedding, or both.
+EMBEDDING, TRACK, BOTH = "embedding", "track", "track+embedding"
 _REMEDY = "go back with `genrewatch models rollback`"
 _NO_EMBEDDING = (  # by the one remedy the other is kept
     "choose one that needs no backbone with `genrewatch models use VERSION`, or run `make setup` "
@@ -44,8 +46,8 @@ class Ensemble:
     ) -> NDArray[np.float32]:
         """Raw scores f32 [members, n, genres] of *features* f32 [n, 135]; raises ModelError.
 
-        A member that judges the track's mean *embedding* f32 [200] says the same of each
-        segment; where such a member is and no embedding, that is a ModelError.
+        A member that judges the whole track says the same of each segment; where one judges
+        its mean *embedding* f32 [200] and there is none, that is a ModelError.
         """
         genres = len(self.manifest.genres)
         scores = np.zeros((len(self._members), len(features), genres), dtype=np.float32)
@@ -53,11 +55,20 @@ class Ensemble:
             raise ModelError(f"needs {len(FEATURES)} features a segment, got {features.shape}")
         if len(features):
             for row, member, wanted in zip(scores, self._members, self._inputs, strict=True):
-                given = self._of_track(embedding) if wanted == EMBEDDING else features
-                row[:] = self._run(member, given, genres)
+                row[:] = self._run(member, self._given(wanted, features, embedding), genres)
         if not np.isfinite(scores).all():
             raise ModelError("gives scores that are no numbers", str(self._folder), _REMEDY)
         return scores
+
+    def _given(
+        self, wanted: str, features: NDArray[np.float32], embedding: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Return what a member takes, in the order of the names of its inputs."""
+        if wanted == EMBEDDING:
+            return (self._of_track(embedding),)
+        if wanted == BOTH:
+            return (self._of_track(embedding), features[None])
+        return (features[None] if wanted == TRACK else features,)
 
     def _of_track(self, embedding: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if embedding is None:
@@ -71,18 +82,23 @@ class Ensemble:
         except _RUNS_BADLY as error:
             raise ModelError(f"{file} is no LiteRT model", str(self._folder), _REMEDY) from error
 
-    def _run(self, member: Any, given: NDArray[np.float32], genres: int) -> NDArray[np.float32]:
+    def _run(
+        self, member: Any, given: tuple[NDArray[np.float32], ...], genres: int
+    ) -> NDArray[np.float32]:
         try:
-            place = member.get_input_details()[0]["index"]
-            member.resize_tensor_input(place, given.shape)
+            places = sorted(member.get_input_details(), key=lambda place: str(place["name"]))
+            for place, values in zip(places, given, strict=True):
+                member.resize_tensor_input(place["index"], values.shape)
             member.allocate_tensors()
-            member.set_tensor(place, np.ascontiguousarray(given, dtype=np.float32))
+            for place, values in zip(places, given, strict=True):
+                single = np.ascontiguousarray(values, dtype=np.float32)
+                member.set_tensor(place["index"], single)
             member.invoke()
             scores: NDArray[np.float32] = member.get_tensor(member.get_output_details()[0]["index"])
         except _RUNS_BADLY as error:
             raise ModelError("a member failed to run", str(self._folder), _REMEDY) from error
-        if scores.shape != (len(given), genres):
-            what = f"a member gives {scores.shape} scores for {len(given)} x {genres}"
+        if scores.shape != (len(given[0]), genres):
+            what = f"a member gives {scores.shape} scores for {len(given[0])} x {genres}"
             raise ModelError(what, str(self._folder), _REMEDY)
         return scores
 

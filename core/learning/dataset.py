@@ -283,11 +283,15 @@ def embeddings(tracks: Sequence[Track]) -> NDArray[np.float32] | None:
 
 def stacked(
     tracks: Sequence[Track],
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return all segments' features [n, 135], and of each its track's embedding [n, 200] if any."""
-    known, counts = embeddings(tracks), [len(track.features) for track in tracks]
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.int64]]:
+    """Return all segments' features [n, 135], of each its track's embedding [n, 200] if any.
+
+    And how many segments each track has [tracks].
+    """
+    known = embeddings(tracks)
+    counts = np.array([len(track.features) for track in tracks], dtype=np.int64)
     each = None if known is None else np.repeat(known, counts, axis=0)
-    return np.concatenate([track.features for track in tracks]), each
+    return np.concatenate([track.features for track in tracks]), each, counts
 
 
 def without_embeddings(tracks: Sequence[Track]) -> tuple[Track, ...]:

@@ -27,7 +27,7 @@ from core.errors import ModelError, TrainingError
 from core.learning.calibrate import Calibration
 from core.learning.dataset import Track, embeddings, group_numbers, stacked
 from core.learning.evaluate import Accuracy
-from core.learning.fitting import Ensemble
+from core.learning.members import Ensemble, Plain
 from core.registry import BACKBONE, BEYOND
 
 __all__ = ["Paper", "Trained", "write_model"]
@@ -64,6 +64,7 @@ class Trained:
     accuracy: Accuracy
     protocol: str
     figures: Mapping[str, float]  # more about the same predictions
+    shares: Mapping[str, float]  # what each kind of member counts; 0: tried, and left out
     known: Known | None = None  # what lies beyond the genres; None without a backbone
 
 
@@ -97,16 +98,19 @@ def write_model(trained: Trained, paper: Paper, root: Path) -> Path:
 def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
     members = []
     weights = trained.ensemble.weights
-    for number, (model, weight) in enumerate(zip(trained.ensemble.models(), weights, strict=True)):
+    for number, (member, weight) in enumerate(zip(trained.ensemble.members, weights, strict=True)):
         name = f"member-{number}.tflite"
-        _export(model, folder / name)
-        judged = "embedding" if model.name == "embedding" else "segments"
-        members.append({"file": name, "weight": weight, "input": judged, "kind": model.name})
+        _export(member.model(), folder / name)
+        members.append(
+            {"file": name, "weight": weight, "input": member.judges, "kind": member.kind}
+        )
     _write_json(folder / "calibration.json", _calibration(trained))
     np.savez_compressed(folder / "replay.npz", **_replay(trained))
-    np.savez_compressed(folder / "linear.npz", **_linear(trained.ensemble))
     if trained.known is not None:
         np.savez_compressed(folder / BEYOND, **trained.known.arrays())
+    plain = trained.ensemble.plain
+    if plain is not None:
+        np.savez_compressed(folder / "linear.npz", **_linear(plain))
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     manifest = {
         "format": 1,
@@ -117,7 +121,7 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
         "members": members,
         "calibration": "calibration.json",
         "replay": "replay.npz",
-        "linear": "linear.npz",
+        "linear": None if plain is None else "linear.npz",
         "backbone": _backbone(trained, paper),
         "provenance": paper.provenance,
         "licence": paper.licence,
@@ -130,7 +134,7 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
 
 def _backbone(trained: Trained, paper: Paper) -> dict[str, str] | None:
     """Name the backbone that a worker must have for this model; None where it needs none."""
-    if trained.ensemble.head is None:
+    if not trained.ensemble.embedded:
         return None
     if paper.backbone is None:
         raise TrainingError("nobody said which backbone the embeddings are from")
@@ -174,7 +178,9 @@ def _metrics(trained: Trained) -> dict[str, Any]:
     figures = {name: round(float(value), 4) for name, value in trained.figures.items()}
     value = round(accuracy.pop("value"), 4)
     rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in accuracy.items()}
-    return {"accuracy": value, **rounded, "protocol": trained.protocol, **figures}
+    shares = {kind: round(float(share), 4) for kind, share in trained.shares.items()}
+    told = {"accuracy": value, **rounded, "protocol": trained.protocol, **figures}
+    return {**told, "members": shares}
 
 
 def _replay(trained: Trained) -> dict[str, NDArray[Any]]:
@@ -197,16 +203,16 @@ def _replay(trained: Trained) -> dict[str, NDArray[Any]]:
     }
 
 
-def _linear(ensemble: Ensemble) -> dict[str, NDArray[Any]]:
+def _linear(plain: Plain) -> dict[str, NDArray[Any]]:
     """The plain member in numbers, from which the program explains without its runtime."""
-    knots = ensemble.knots
+    knots = plain.knots
     return {
         "start": knots.start,
         "width": knots.width,
         "slope": knots.slope,
         "foot": knots.foot,
-        "weights": ensemble.plain[0].astype(np.float32),
-        "bias": ensemble.plain[1].astype(np.float32),
+        "weights": plain.weights.astype(np.float32),
+        "bias": plain.bias.astype(np.float32),
         "blocks": np.array([feature.block for feature in FEATURES]),
     }
 

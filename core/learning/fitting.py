@@ -6,35 +6,44 @@ since tracing it takes longer than training it.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from core.errors import TrainingError
-from core.learning import networks
+from core.learning import networks, sequence
+from core.learning.compiled import Compiled, Course, Weights
 from core.learning.dataset import Track, apart, embeddings, split_groups
+from core.learning.members import (
+    Ensemble,
+    Member,
+    OnEmbedding,
+    Plain,
+    SegmentNet,
+    SequenceNet,
+    Statistics,
+)
+from core.learning.passages import Drawing, Passages, Takes, takes_of, whole
 from core.learning.prior import TagLayer
+from core.learning.weighing import granted, shared
 
 __all__ = ["Check", "Ensemble", "Recipe", "Studio", "curves", "no_check", "regress"]
 
-Weights = list[NDArray[np.float32]]  # as Keras lists them
 Check = Callable[[], None]  # called between epochs; raises to stop the training
 
-# The head counts twice as much as the members that hear the 135 features, all together: on
-# music of unknown artists it is right far more often, and they still say something else.
-HEAD_SHARE = 2.0
 # Of a track's weight what its copies have, all together. As heavy as originals, they cost accuracy
 # on music as it was (inner folds, plain member: log loss 1.332 against 1.302); with half they cost
 # nothing there and answers change as seldom when the music is disturbed.
 COPIES_SHARE = 0.5
+NETS = ("sequence", "deeper", "convolution", "both")  # kinds of member over segments
+EMBEDDED = ("embedding", "both")  # those that judge the embedding
+EMBEDDING_SIZE = 200
 HELD_OUT = 6  # a transformer is stopped by a sixth of the artists
 
 
@@ -52,13 +61,17 @@ class Recipe:
     members: int = 3  # transformers, each with another part of the artists held out
     folds: int = 5  # for the out-of-fold predictions
     patience: int = 8  # epochs without gain before it stops; half of it before it slows down
+    kinds: tuple[str, ...] = ("transformer", "linear", "embedding")  # that may be members
     draws: int = 2  # segments of each track in an epoch, so that long tracks do not dominate
     rate: float = 1e-3  # AdamW's first learning rate
     decay: float = 0.05  # AdamW's weight decay
     smoothing: float = 0.1  # of labels, about one in ten of which is contestable
     mixup: float = 0.3  # Beta(a, a) of the mixing share (Zhang et al. 2018)
     linear_c: float = 0.02  # inverse strength of the plain member's L2 penalty
+    statistics_c: float = 0.03  # that of the member on a track's mean and spread
     head_c: float = 0.005  # that of the head on the embedding; on inner folds better than .01
+    dropped: float = 0.2  # share of a track's segments that nets over them do not see
+    averaged: float = 0.97  # of their mean weights, what stays at each step
     prior: float = 1.0  # logits that one standard deviation of a genre's tags is taken for
 
 
@@ -80,71 +93,6 @@ class Rows:
         return shared
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ensemble:
-    """Trained members: transformers, the plain one, the head on the embedding if any.
-
-    Kept as bare weights.
-    """
-
-    shape: networks.Shape
-    knots: networks.Knots
-    transformers: tuple[Weights, ...]
-    plain: tuple[NDArray[np.float64], NDArray[np.float64]]  # weights [F, G], bias [G]
-    head: networks.Head | None = None
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """[members]: of which kind each is."""
-        nets = ("transformer",) * len(self.transformers)
-        return (*nets, "linear", "embedding") if self.head else (*nets, "linear")
-
-    @property
-    def weights(self) -> tuple[float, ...]:
-        """[members]: the plain member counts as much as all transformers together.
-
-        The head on the embedding counts HEAD_SHARE times as much as all others together.
-        """
-        handmade = (*(1.0 for _ in self.transformers), float(max(1, len(self.transformers))))
-        return (*handmade, HEAD_SHARE * sum(handmade)) if self.head else handmade
-
-    def scores(
-        self, features: NDArray[np.float32], embedding: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
-        """Return raw logits [members, n, G] of raw *features* [n, F].
-
-        *embedding* [n, E] is that of each segment's track, needed where there is a head.
-        """
-        rows = networks.squashed(features, self.knots)
-        network = _blank(self.shape)
-        said = []
-        for weights in self.transformers:
-            network.set_weights(weights)
-            said.append(np.asarray(network(rows, training=False)))
-        said.append(rows @ self.plain[0] + self.plain[1])
-        if self.head:
-            if embedding is None:
-                raise TrainingError("the ensemble judges embeddings, and a track has none")
-            said.append(self.head.scores(embedding))
-        return np.asarray(np.stack(said), dtype=np.float32)
-
-    def models(self) -> Iterator[keras.Model]:
-        """Build each member as a Keras model from raw features [n, F] to logits [n, G]."""
-        for weights in self.transformers:
-            network = networks.transformer(self.shape, seed=0)
-            network.set_weights(weights)
-            yield networks.member(network, self.knots)
-        yield networks.member(networks.linear(*self.plain), self.knots)
-        if self.head:
-            yield networks.embedding_head(self.head)
-
-
-@cache
-def _blank(shape: networks.Shape) -> keras.Model:
-    """Build a transformer that lends its graph to any weights: building takes half a second."""
-    return networks.transformer(shape, seed=0)
-
-
 class Studio:
     """Where ensembles are trained: one compiled transformer, started afresh for each fit."""
 
@@ -159,79 +107,179 @@ class Studio:
         self.recipe = recipe
         self.tags = tags
         self.shape = networks.Shape(groups=groups, genres=len(genres))
-        self._model = networks.transformer(self.shape, seed=recipe.seed)
-        self._model.compile(
-            optimizer=keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.decay),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-            jit_compile=False,  # compiling takes longer than the training of so small a net
-        )
-        self._model.optimizer.build(self._model.trainable_variables)
-        self._starts: dict[int, Weights] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def train(
-        self, tracks: Sequence[Track], check: Check = no_check, fitted: Check = no_check
+        self,
+        tracks: Sequence[Track],
+        check: Check = no_check,
+        fitted: Check = no_check,
+        *,
+        shares: Mapping[str, float] | None = None,
     ) -> Ensemble:
-        """Train an ensemble on *tracks*; each transformer holds out other artists.
+        """Train an ensemble on *tracks*; each network holds out other artists.
 
-        Where each track has an embedding, there is a head on it too.
-        *check* is called between epochs and may raise, *fitted* after each transformer.
+        *shares* of the kinds come from out-of-fold words; a kind without one is left out. By
+        default every kind of the recipe that these tracks allow is a member, counting what it
+        is granted. *check* is called between epochs and may raise, *fitted* after each network.
         """
+        counting = granted(self.kinds(tracks)) if shares is None else shares
+        wanted = [kind for kind in self.kinds(tracks) if shares is None or counting.get(kind)]
         knots = curves(tracks)
-        plain = self._regressed(self._rows(tracks, knots, copies=True))
-        head = self.head(tracks)
-        transformers = []
-        for number in range(self.recipe.members):
-            transformers.append(self.transformer(tracks, knots, number, check))
-            fitted()
-        return Ensemble(
-            shape=self.shape, knots=knots, transformers=tuple(transformers), plain=plain, head=head
+        members = tuple(
+            member
+            for kind in wanted
+            for member in self._members(kind, tracks, knots, check, fitted)
         )
+        kinds = tuple(member.kind for member in members)
+        return Ensemble(members=members, weights=shared(kinds, counting))
+
+    def kinds(self, tracks: Sequence[Track]) -> tuple[str, ...]:
+        """Return the kinds of member that *tracks* allow: without embeddings none judges them."""
+        recipe = self.recipe
+        kinds = recipe.kinds if recipe.members else _without(recipe.kinds, ("transformer",))
+        return kinds if embeddings(tracks) is not None else _without(kinds, EMBEDDED)
+
+    def count(self, tracks: Sequence[Track]) -> int:
+        """Return how many networks an ensemble on *tracks* has, each trained in epochs."""
+        many = {"transformer": self.recipe.members, **dict.fromkeys(NETS, 1)}
+        return sum(many.get(kind, 0) for kind in self.kinds(tracks))
+
+    def _members(
+        self,
+        kind: str,
+        tracks: Sequence[Track],
+        knots: networks.Knots,
+        check: Check,
+        fitted: Check,
+    ) -> Iterator[Member]:
+        if kind == "linear":
+            weights, bias = self._regressed(self._rows(tracks, knots, copies=True))
+            yield Plain(knots=knots, weights=weights, bias=bias)
+        elif kind == "statistics":
+            yield self.statistics(tracks, knots)
+        elif kind == "embedding":
+            head = self.head(tracks)
+            if head is not None:
+                yield OnEmbedding(head=head)
+        elif kind in NETS:
+            yield self.over_segments(kind, tracks, knots, check)
+            fitted()
+        else:
+            for number in range(self.recipe.members):
+                learned = self.transformer(tracks, knots, number, check)
+                yield SegmentNet(shape=self.shape, knots=knots, weights=learned)
+                fitted()
 
     def transformer(
         self, tracks: Sequence[Track], knots: networks.Knots, number: int, check: Check
     ) -> Weights:
-        """Fit transformer *number*: AdamW, a falling rate, stopped by held-out artists."""
-        artists = len({track.group for track in tracks})
-        if artists > 1:
-            fold = split_groups(tracks, folds=min(HELD_OUT, artists), seed=self.recipe.seed)
-            kept, judged = apart(tracks, fold == number % min(HELD_OUT, artists))
-            train, valid = self._rows(kept, knots, copies=True), self._rows(judged, knots)
-            self._fit(train, valid, number, check)
-        else:  # nobody can be held out to stop it, so it stays as plain as it starts
-            self._restart(number, self._regressed(self._rows(tracks, knots, copies=True)))
-        return list(self._model.get_weights())
+        """Fit transformer *number*, stopped by held-out artists."""
+        made = self._made("transformer")
+        kept, judged = self._divided(tracks, number)
+        train = self._rows(kept, knots, copies=True)
+        made.restart(number, self._regressed(train))
+        if judged:
+            valid = self._rows(judged, knots)
+            batches = Epochs(train, self.recipe, self.recipe.seed * 1000 + number)
+            made.fit(batches, (valid.features, _one_hot(valid), valid.row_weight), check)
+        return made.weights()
 
-    def _fit(self, train: Rows, valid: Rows, number: int, check: Check) -> None:
-        self._restart(number, self._regressed(train))
-        self._model.fit(
-            Epochs(train, self.recipe, self.recipe.seed * 1000 + number),
-            epochs=self.recipe.epochs,
-            validation_data=(valid.features, _one_hot(valid), valid.row_weight),
-            validation_batch_size=4096,
-            shuffle=False,  # Epochs shuffles; Keras would by a random state of its own
-            callbacks=_callbacks(self.recipe, check),
-            verbose=0,
+    def over_segments(
+        self, kind: str, tracks: Sequence[Track], knots: networks.Knots, check: Check
+    ) -> SequenceNet:
+        """Fit the net of *kind* over the segments of tracks, stopped by held-out artists."""
+        made = self._made(kind)
+        kept, judged = self._divided(tracks, 0)
+        head = self.head(kept) if kind in EMBEDDED else None
+        plain = self._regressed(self._rows(kept, knots, copies=True))
+        made.restart(0, plain if head is None else _side_by_side(plain, head))
+        if judged:
+            batches = Passages(self._takes(kept, knots, head, copies=True), self._drawing())
+            made.fit(batches, whole(self._takes(judged, knots, head, copies=False)), check)
+        return SequenceNet(
+            kind=kind,
+            shape=self._net_shape(kind),
+            knots=knots,
+            weights=made.weights(),
+            centre=None if head is None else head.centre,
+            width=None if head is None else head.width,
         )
 
-    def _restart(self, number: int, plain: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
-        """Give the compiled model the state of a new one that says what *plain* says.
+    def _divided(
+        self, tracks: Sequence[Track], number: int
+    ) -> tuple[Sequence[Track], Sequence[Track]]:
+        """Which tracks network *number* learns from, and which stop it.
 
-        It then learns only what the plain member cannot, which on few artists is little.
+        Where there is one artist alone, nobody stops it, so it stays as plain as it starts.
         """
-        for mine, new in zip(self._model.variables, self._start(number), strict=True):
-            mine.assign(new)
-        networks.begin_plain(self._model, *plain)
-        for state in self._model.optimizer.variables:
-            state.assign(tf.zeros_like(state))
-        self._model.optimizer.learning_rate = self.recipe.rate
+        parts = min(HELD_OUT, len({track.group for track in tracks}))
+        if parts < 2:  # noqa: PLR2004
+            return tracks, ()
+        fold = split_groups(tracks, folds=parts, seed=self.recipe.seed)
+        return apart(tracks, fold == number % parts)
 
-    def _start(self, number: int) -> Weights:
-        """The variables of a new transformer *number*, the state of its randomness among them."""
-        if number not in self._starts:
-            seed = self.recipe.seed * 1000 + number
-            fresh = networks.transformer(self.shape, seed=seed)
-            self._starts[number] = [np.asarray(variable) for variable in fresh.variables]
-        return self._starts[number]
+    def _made(self, kind: str) -> Compiled:
+        """The compiled network of *kind*, made when it is first needed."""
+        if kind not in self._compiled:
+            build: Callable[[int], keras.Model]
+            if kind == "transformer":
+                build = partial(_transformer, self.shape)
+            else:
+                build = partial(_net, self._net_shape(kind))
+            course = self._course(averaged=0.0 if kind == "transformer" else self.recipe.averaged)
+            self._compiled[kind] = Compiled(build, course, seed=self.recipe.seed)
+        return self._compiled[kind]
+
+    def _course(self, *, averaged: float) -> Course:
+        recipe = self.recipe
+        return Course(
+            epochs=recipe.epochs,
+            patience=recipe.patience,
+            rate=recipe.rate,
+            decay=recipe.decay,
+            averaged=averaged,
+        )
+
+    def _net_shape(self, kind: str) -> sequence.Shape:
+        return sequence.Shape(
+            features=sum(self.shape.groups),
+            genres=len(self.genres),
+            embedding=EMBEDDING_SIZE if kind in EMBEDDED else 0,
+            blocks=4 if kind == "deeper" else 2,
+            convolving=kind == "convolution",
+            dropped=self.recipe.dropped,
+        )
+
+    def _drawing(self) -> Drawing:
+        recipe = self.recipe
+        return Drawing(
+            seed=recipe.seed,
+            batch_size=recipe.batch_size,
+            draws=recipe.draws,
+            mixup=recipe.mixup,
+        )
+
+    def _takes(
+        self,
+        tracks: Sequence[Track],
+        knots: networks.Knots,
+        head: networks.Head | None,
+        *,
+        copies: bool,
+    ) -> Takes:
+        """Whole tracks, and for fitting their copies, softened labels and balanced genres."""
+        pieces = [[t.features, *(t.copies if copies else ())] for t in tracks]
+        raw = embeddings(tracks) if head else None
+        known = None if raw is None or not head else networks.scaled(raw, head.centre, head.width)
+        count = len(tracks)
+        rows = self._as_rows(
+            tracks, np.zeros((count, 0), np.float32), np.arange(count), np.ones(count)
+        )
+        weight = rows.weight * (_class_weight(rows)[rows.genre] if copies else 1.0)
+        softened = _softened(rows, self.recipe.smoothing) if copies else _one_hot(rows)
+        squashed = [[networks.squashed(part, knots) for part in some] for some in pieces]
+        return takes_of(squashed, softened, weight, known)
 
     def head(self, tracks: Sequence[Track]) -> networks.Head | None:
         """Fit the head on the embedding, None unless each of *tracks* has one.
@@ -248,6 +296,30 @@ class Studio:
         towards = self._prior(raw, width)
         weights, bias = self._regressed(rows, self.recipe.head_c, towards)
         return networks.Head(centre=centre, width=width, weights=weights, bias=bias)
+
+    def statistics(self, tracks: Sequence[Track], knots: networks.Knots) -> Statistics:
+        """Fit softmax regression on each track's mean and spread, copies and parts beside it."""
+        whole = networks.squashed(np.concatenate([t.features for t in tracks]), knots)
+        counts = np.array([len(t.features) for t in tracks])
+        usual = sequence.usual_spread(whole, counts)
+        pieces = [[t.features, *_parts(t.features), *t.copies] for t in tracks]
+        rows = self._as_rows(
+            tracks,
+            sequence.described(
+                networks.squashed(np.concatenate([p for some in pieces for p in some]), knots),
+                np.array([len(p) for some in pieces for p in some]),
+                usual,
+            ),
+            np.repeat(np.arange(len(pieces)), [len(some) for some in pieces]),
+            np.concatenate(
+                [
+                    _shares(len(p) - len(t.copies), len(p))
+                    for t, p in zip(tracks, pieces, strict=True)
+                ]
+            ),
+        )
+        weights, bias = self._regressed(rows, self.recipe.statistics_c)
+        return Statistics(knots=knots, usual=usual, weights=weights, bias=bias)
 
     def _prior(
         self, raw: NDArray[np.float32], width: NDArray[np.float32]
@@ -300,7 +372,7 @@ class Epochs(keras.utils.PyDataset):  # type: ignore[misc]
         self._ends = np.cumsum(rows.part)  # a track's rows lie between its number and the next
         self._first = np.searchsorted(rows.track, np.arange(len(rows.genre)))
         self._last = np.searchsorted(rows.track, np.arange(len(rows.genre)), side="right") - 1
-        self._labels = _one_hot(rows) * (1 - recipe.smoothing) + recipe.smoothing / rows.genres
+        self._labels = _softened(rows, recipe.smoothing)
         self._weight = (_class_weight(rows)[rows.genre] * rows.weight)[rows.track]  # [R]
         self.on_epoch_end()
 
@@ -349,11 +421,42 @@ def _one_hot(rows: Rows) -> NDArray[np.float32]:
     return hot
 
 
+def _softened(rows: Rows, smoothing: float) -> NDArray[np.float32]:
+    return np.asarray(_one_hot(rows) * (1 - smoothing) + smoothing / rows.genres, np.float32)
+
+
+def _side_by_side(
+    plain: tuple[NDArray[np.float64], NDArray[np.float64]], head: networks.Head
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Late fusion of the two as one regression, at the shares granted without evidence."""
+    share = granted(("linear", "embedding"))
+    weights = np.concatenate([share["linear"] * plain[0], share["embedding"] * head.weights])
+    return weights, share["linear"] * plain[1] + share["embedding"] * head.bias
+
+
+def _transformer(shape: networks.Shape, seed: int) -> keras.Model:
+    return networks.transformer(shape, seed=seed)
+
+
+def _net(shape: sequence.Shape, seed: int) -> keras.Model:
+    return sequence.net(shape, seed=seed)
+
+
 def _class_weight(rows: Rows) -> NDArray[np.float64]:
     """[G]: the rarer the heavier, so that each genre weighs the same in all."""
     mass = np.bincount(rows.genre, rows.weight, minlength=rows.genres)
     balanced: NDArray[np.float64] = mass.sum() / (rows.genres * np.maximum(mass, 1e-9))
     return balanced
+
+
+def _parts(features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Runs of a track's segments [n, F]: what long tracks teach must serve short ones too."""
+    n = len(features)
+    return [features[i : i + size] for size in (1, 2, 4) if size < n for i in range(0, n, size)]
+
+
+def _without(kinds: Sequence[str], others: Collection[str]) -> tuple[str, ...]:
+    return tuple(kind for kind in kinds if kind not in others)
 
 
 def curves(tracks: Sequence[Track]) -> networks.Knots:
@@ -395,12 +498,3 @@ def regress(
     best = minimize(loss, drawn.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
     fitted = best.reshape(size)
     return fitted[:-1], fitted[-1]
-
-
-def _callbacks(recipe: Recipe, check: Check) -> list[keras.callbacks.Callback]:
-    patience = recipe.patience
-    return [
-        keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, patience // 2), min_lr=1e-5),
-        keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True),
-        keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: check()),
-    ]

@@ -20,11 +20,14 @@ __all__ = [
     "Head",
     "Knots",
     "Shape",
+    "Squash",
+    "Standardise",
     "begin_plain",
     "embedding_head",
     "fit_knots",
     "linear",
     "member",
+    "residual_head",
     "scaled",
     "squashed",
     "transformer",
@@ -174,13 +177,15 @@ def _block(tokens: keras.KerasTensor, shape: Shape) -> keras.KerasTensor:
     return layers.Add()([tokens, layers.Dropout(shape.dropout)(thought)])
 
 
-def _head(hidden: keras.KerasTensor, shape: Shape) -> keras.KerasTensor:
+def residual_head(
+    hidden: keras.KerasTensor, units_of: Sequence[int], dropout: float
+) -> keras.KerasTensor:
     """Turn (N, D) into (N, 64) by residual steps of 256, 128 and 64 units."""
     layers = keras.layers
-    for units in shape.head:
+    for units in units_of:
         change = layers.Dense(units, activation="relu")(layers.LayerNormalization()(hidden))
         straight = layers.Dense(units, use_bias=False)(hidden)
-        hidden = layers.Add()([straight, layers.Dropout(shape.dropout)(change)])
+        hidden = layers.Add()([straight, layers.Dropout(dropout)(change)])
     return layers.LayerNormalization()(hidden)
 
 
@@ -198,7 +203,8 @@ def transformer(shape: Shape, *, seed: int) -> keras.Model:
     for _ in range(shape.blocks):
         tokens = _block(tokens, shape)
     hidden = layers.LayerNormalization()(tokens[:, 0])  # (N, D), the class token
-    deep = layers.Dense(shape.genres, name="deep")(_head(hidden, shape))  # (N, G)
+    deep = residual_head(hidden, shape.head, shape.dropout)
+    deep = layers.Dense(shape.genres, name="deep")(deep)  # (N, G)
     plain = layers.Dense(shape.genres, name="plain")(disturbed)  # (N, G)
     return keras.Model(features, layers.Add(name="logits")([plain, deep]), name="transformer")
 
@@ -260,14 +266,13 @@ def scaled(
 class Standardise(keras.layers.Layer):  # type: ignore[misc]
     """Centre, divide by the standard deviation, clip at +-5."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, centre: NDArray[np.float32], width: NDArray[np.float32]) -> None:
         super().__init__(trainable=False, name="standardise")
-        self.head = head
+        self.values = {"centre": centre, "width": width}
 
     def build(self, _shape: Sequence[int | None]) -> None:
         """Hold centre and width as weights, so that they are saved with the others."""
-        for name in ("centre", "width"):
-            values = getattr(self.head, name)
+        for name, values in self.values.items():
             held = self.add_weight(shape=values.shape, initializer="zeros", name=name)
             held.assign(values)
             setattr(self, name, held)
@@ -281,6 +286,6 @@ def embedding_head(head: Head) -> keras.Model:
     """Build the member that judges whole tracks: mean embeddings (N, E) to logits (N, G)."""
     raw = keras.Input((len(head.centre),), name="embedding")
     dense = keras.layers.Dense(len(head.bias), name="logits")
-    model = keras.Model(raw, dense(Standardise(head)(raw)), name="embedding")
+    model = keras.Model(raw, dense(Standardise(head.centre, head.width)(raw)), name="embedding")
     dense.set_weights([head.weights, head.bias])
     return model

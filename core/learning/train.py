@@ -42,6 +42,7 @@ from core.learning.dataset import (
 )
 from core.learning.doubt import Blind, learn_surety
 from core.learning.hearing import Augmentation, Progress, hear_all, heard
+from core.learning.weighing import Said, counting, cross_weighted, fit_shares
 from core.registry import backbone_source
 
 if TYPE_CHECKING:  # TensorFlow: processes that only hear, and import this, go without
@@ -57,7 +58,7 @@ __all__ = [
     "main",
     "out_of_fold",
     "pooled_by",
-    "scores_out_of_fold",
+    "said_out_of_fold",
     "speak",
     "spoken",
     "tags_in",
@@ -101,12 +102,13 @@ def train(
         before = max(track.fold for track in tracks) + 1
         parts = max(before, min(recipe.folds, int(groups.max()) + 1))
         folds = split_groups(tracks, folds=parts, seed=recipe.seed, keep=True)
-    fitted = _counted(progress, (len(np.unique(folds)) + 1) * recipe.members)
-    scores, weights = scores_out_of_fold(tracks, folds, studio, check, fitted)
-    pooled = np.stack([pool(each, weights) for each in scores])
-    truth = np.array([genres.index(track.genre) for track in tracks])
+    fitted = _counted(progress, (len(np.unique(folds)) + 1) * studio.count(tracks))
+    said = said_out_of_fold(tracks, folds, studio, check, fitted)
+    pooled, shares = cross_weighted(said), fit_shares(said)
+    truth = said.truth
     honest = cross_fitted(pooled, truth, groups)
     calibration = fit_calibration(pooled, truth, groups)
+    scores, weights = counting(said, shares)
     blind = Blind(
         scores=scores,
         weights=weights,
@@ -123,7 +125,7 @@ def train(
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
     kept = promise(collection, PRECISION)
     strange = _outsiders(tracks, truth, folds, studio, check)
-    ensemble = studio.train(tracks, check, fitted)
+    ensemble = studio.train(tracks, check, fitted, shares=shares)
     return Trained(
         genres=genres,
         ensemble=ensemble,
@@ -139,6 +141,7 @@ def train(
         accuracy=evaluate.accuracy(honest[about], truth[about], groups[about]),
         protocol=protocol or f"out of fold, {int(folds.max()) + 1} folds apart by artist",
         figures=_figures(honest[about], truth[about], len(genres)),
+        shares=shares,
         known=_known(strange, _answered(cases, kept.threshold)),
     )
 
@@ -178,35 +181,42 @@ def out_of_fold(
     check: "Check",
     fitted: "Check",
 ) -> NDArray[np.float64]:
-    """Return pooled probabilities [tracks, G], each by an ensemble that never met the artist."""
-    scores, weights = scores_out_of_fold(tracks, folds, studio, check, fitted)
-    return np.stack([pool(each, weights) for each in scores])
+    """Return pooled probabilities [tracks, G], each by an ensemble that never met the artist.
+
+    Nor had the artist a say in how much its members count.
+    """
+    return cross_weighted(said_out_of_fold(tracks, folds, studio, check, fitted))
 
 
-def scores_out_of_fold(
+def said_out_of_fold(
     tracks: Sequence[Track],
     folds: NDArray[np.integer[Any]],
     studio: "Studio",
     check: "Check",
     fitted: "Check",
-) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
-    """Return of each track the scores [members, n, G] by an ensemble that never met the artist.
-
-    And how much the members count [members].
-    """
-    said: dict[int, NDArray[np.float32]] = {}
-    weights = np.zeros(0)
-    for number in np.unique(folds):
+) -> Said:
+    """Return what every member says of *tracks*, none of them trained on the track's artist."""
+    numbers, parts = np.unique(folds), []
+    kinds: tuple[str, ...] = ()
+    for number in numbers:
         others, held = apart(tracks, folds == number)
         ensemble = studio.train(others, check, fitted)
-        places = np.flatnonzero(folds == number).tolist()
-        said.update(zip(places, _parts(ensemble, held), strict=True))
-        weights = np.array(ensemble.weights)
-    return [said[place] for place in range(len(tracks))], weights
+        kinds = ensemble.kinds
+        parts.append(ensemble.scores(*stacked(held)))
+    counts = np.array([len(track.features) for track in tracks])
+    where = np.repeat(folds, counts)
+    order = np.concatenate([np.flatnonzero(where == number) for number in numbers])
+    return Said(
+        scores=np.concatenate(parts, axis=1)[:, np.argsort(order)],
+        counts=counts,
+        kinds=kinds,
+        truth=np.array([studio.genres.index(track.genre) for track in tracks]),
+        groups=group_numbers(tracks),
+    )
 
 
 def _counted(progress: Progress, total: int) -> Callable[[], None]:
-    """Return a function that counts transformers and reports each."""
+    """Return a function that counts networks and reports each."""
     done = count(1)
     progress("training", 0, total)
     return lambda: progress("training", next(done), total)

@@ -26,11 +26,11 @@ def silent(_stage: str, _done: int, _total: int) -> None:
     """Report to nobody."""
 
 
-def test_the_head_counts_twice_what_the_others_count(rich_trained: Trained) -> None:
-    """Its word comes last, and is heard."""
+def test_the_head_counts_more_than_the_others(rich_trained: Trained) -> None:
+    """Its word comes last, and is heard, for here the embedding says more of the genre."""
     *others, head = rich_trained.ensemble.weights
 
-    assert head == 2 * sum(others)
+    assert head > sum(others)
     assert rich_trained.accuracy.value > 0.9
 
 

@@ -68,13 +68,13 @@ def test_a_model_that_differs_from_keras_is_thrown_away(trained: Trained, tmp_pa
     class Liar:
         """Says something else than what was exported."""
 
-        models, weights = trained.ensemble.models, trained.ensemble.weights
+        members, weights = trained.ensemble.members, trained.ensemble.weights
 
-        head = trained.ensemble.head
+        embedded, plain = trained.ensemble.embedded, trained.ensemble.plain
 
-        def scores(self, features: np.ndarray, embedding: None) -> np.ndarray:
+        def scores(self, *heard: np.ndarray) -> np.ndarray:
             """Be off by one."""
-            return trained.ensemble.scores(features, embedding) + 1
+            return trained.ensemble.scores(*heard) + 1
 
     with pytest.raises(TrainingError, match="differs from the trained one by 1"):
         export.write_model(replace(trained, ensemble=Liar()), PAPER, tmp_path)
