@@ -13,7 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import cold, few, members, outsiders, p1, p2, patches, sure
+from benchmarks.accuracy import (
+    blocks,
+    cold,
+    disturbed,
+    few,
+    members,
+    outsiders,
+    p1,
+    p2,
+    patches,
+    sure,
+)
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.hearings import heard_excerpts
 from benchmarks.accuracy.made_up import made_up, quick
@@ -38,6 +49,8 @@ ROWS: Mapping[str, Rows] = {
     "outsiders": outsiders.rows,
     "patches": patches.rows,
     "members": members.rows,
+    "disturbed": disturbed.rows,
+    "blocks": blocks.rows,
 }
 
 

@@ -27,7 +27,7 @@ from core.taxonomy import fold
 if TYPE_CHECKING:
     from core.analysis.decode import Recording
 
-__all__ = ["Augmentation", "Progress", "hear", "hear_all", "heard", "thinned"]
+__all__ = ["Augmentation", "Progress", "described", "hear", "hear_all", "heard", "thinned"]
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -54,19 +54,27 @@ def heard(
     The embedding is None without a *backbone* folder, and of silence. Raises AudioError,
     ModelError.
     """
-    from core.analysis import mean_of
     from core.analysis.decode import listen
-    from core.analysis.features import extract
     from core.analysis.segments import plan_segments
 
     recording = listen(path, plan_segments)
+    return (recording, *described(recording, backbone))
+
+
+def described(
+    recording: "Recording", backbone: str | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Features [n, 135] of *recording* and its mean embedding [200], as `heard` gives them."""
+    from core.analysis import mean_of
+    from core.analysis.features import extract
+
     features, starts_s = extract(recording)
     if backbone is None:
-        return recording, features, None
+        return features, None
     from core.analysis import backbone as pretrained
 
     pieces = pretrained.stretches(recording, starts_s)
-    return recording, features, mean_of(pretrained.backbone(backbone).embed(pieces)[0])
+    return features, mean_of(pretrained.backbone(backbone).embed(pieces)[0])
 
 
 def hear(

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import accuracy
 from benchmarks.__main__ import names
-from benchmarks.accuracy import nested, odd, patches
+from benchmarks.accuracy import disturbed, nested, odd, patches
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.fits import Fit, without_folds
 from benchmarks.accuracy.hearings import identity
@@ -18,6 +18,7 @@ from benchmarks.accuracy.p1 import by_all
 from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Store, source_of
 from core.errors import TrainingError
+from core.learning.augment import EFFECTS
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +169,38 @@ def test_a_noise_is_the_same_each_time(kind: str) -> None:
     assert np.array_equal(made[0], made[1])
     assert not np.array_equal(made[0], made[2])
     assert all(np.isfinite(samples).all() and samples.std() > 0 for samples in made)
+
+
+def test_flips_are_counted_by_where_they_go(bench: Bench) -> None:
+    """A changed answer is a flip; it goes to the favoured where it was not there before."""
+    said = disturbed.Said(
+        clean=np.array([0, 0, 1, 2]), disturbed={"drive 12 dB": np.array([0, 1, 2, 1])}
+    )
+    flips, towards = disturbed._flips(said, "drive 12 dB", np.array([False, True, True]))
+
+    assert flips.tolist() == [0, 1, 1, 1]
+    assert towards.tolist() == [0, 1, 0, 0]
+
+
+def test_the_model_without_augmentation_met_no_copy(bench: Bench) -> None:
+    """All else is the same; so a fit of it is another one."""
+    bare = disturbed._without_copies(bench)
+
+    assert not any(track.copies for track in bare.tracks)
+    assert bare.identity != bench.identity
+    assert np.array_equal(bare.truth, bench.truth)
+
+
+@pytest.mark.parametrize("name", disturbed.WAYS)
+def test_each_disturbance_is_an_effect_of_the_augmenter(name: str) -> None:
+    """And does something to sound."""
+    way = disturbed.WAYS[name]
+    sound = 0.1 * np.random.default_rng(0).standard_normal(11_025).astype(np.float32)
+
+    assert way.effect in {effect.name for effect in EFFECTS}
+    heard = way.apply(sound)
+    assert np.isfinite(heard).all()
+    assert len(heard) != len(sound) or not np.allclose(heard, sound, atol=1e-3)
 
 
 def test_there_are_enough_odd_sounds() -> None:

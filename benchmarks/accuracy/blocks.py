@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy import figures
+from benchmarks.accuracy.bench import Bench
 from core.analysis.features import FEATURES
 from core.decision.verdict import pool
 from core.learning import networks
@@ -18,7 +20,7 @@ from core.learning.dataset import Track, apart, genres_of, group_numbers
 from core.learning.evaluate import Figure, difference, losses, rights
 from core.learning.fitting import Recipe, regress
 
-__all__ = ["Block", "leave_one_block_out", "words_by"]
+__all__ = ["Block", "leave_one_block_out", "rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,30 @@ class Block:
     accuracy: Figure  # right first genres, all 135 less the 135 without it
     nll: Figure  # log loss in nats, the 135 without it less all 135
     alone: float  # accuracy of the block by itself
+
+
+def rows(bench: Bench) -> dict[str, Any]:
+    """Return what each block brings to 2-3 s (P1) and to 15-30 s (P2) of artists never heard."""
+    key = f"blocks {bench.recipe.linear_c} {bench.identity}"
+    found: dict[str, Any] = bench.store.kept(
+        key, lambda: {"P1": _table(bench, bench.short), "P2": _table(bench, ~bench.short)}
+    )
+    return found
+
+
+def _table(bench: Bench, judged: NDArray[np.bool_]) -> dict[str, Any]:
+    c = bench.recipe.linear_c
+    found = leave_one_block_out(bench.tracks, bench.folds, judged=judged, c=c)
+    told = {f"{row.name}, {row.size} features": _told(row) for row in found}
+    return {"n": int(judged.sum()), "artists": len(np.unique(bench.groups[judged])), **told}
+
+
+def _told(row: Block) -> dict[str, Any]:
+    return {
+        "accuracy it adds to the others": figures.rounded(row.accuracy),
+        "log loss it takes from the others": figures.rounded(row.nll),
+        "accuracy alone": round(row.alone, 4),
+    }
 
 
 def leave_one_block_out(
@@ -49,11 +75,11 @@ def leave_one_block_out(
     truth = np.array([genres.index(track.genre) for track in tracks])[about]
     groups = group_numbers(tracks)[about]
     blocks = np.array([feature.block for feature in FEATURES])
-    whole = words_by(tracks, folds, np.ones(len(blocks), dtype=bool), c)[about]
+    whole = _words_by(tracks, folds, np.ones(len(blocks), dtype=bool), c)[about]
 
     def row(name: str) -> Block:
         mine = blocks == name
-        without, alone = (words_by(tracks, folds, kept, c)[about] for kept in (~mine, mine))
+        without, alone = (_words_by(tracks, folds, kept, c)[about] for kept in (~mine, mine))
         return Block(
             name=name,
             size=int(mine.sum()),
@@ -65,7 +91,7 @@ def leave_one_block_out(
     return tuple(row(str(name)) for name in np.unique(blocks))
 
 
-def words_by(
+def _words_by(
     tracks: Sequence[Track],
     folds: NDArray[np.integer[Any]],
     kept: NDArray[np.bool_],

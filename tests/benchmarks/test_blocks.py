@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.accuracy.blocks import leave_one_block_out
 from core.analysis.features import FEATURES
 from core.errors import TrainingError
-from core.learning.blocks import leave_one_block_out
 from core.learning.dataset import Track, split_groups
 
 BLOCKS = np.array([feature.block for feature in FEATURES])
