@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import registry
-from core.decision.verdict import calibrate, pool
+from core.decision.verdict import calibrate
 from core.learning import evaluate
 from core.learning.calibrate import cross_fitted
 from core.learning.dataset import (
@@ -25,16 +25,16 @@ from core.learning.dataset import (
     require_enough,
     require_telling,
     split_groups,
-    stacked,
     without_embeddings,
 )
 from core.learning.evaluate import Summary
 from core.learning.findings import Brings, Findings, InUse, Leak, brings
-from core.learning.fitting import Check, Ensemble, Recipe, Studio
+from core.learning.fitting import Check, Recipe, Studio
 from core.learning.hearing import Progress
 from core.learning.nightly import says
 from core.learning.prior import TagLayer
-from core.learning.train import feature_groups, pooled_by
+from core.learning.train import feature_groups, pooled_by, said_out_of_fold
+from core.learning.weighing import Said, cross_weighted
 
 __all__ = [
     "Bench",
@@ -177,31 +177,19 @@ def _shelf(tracks: Sequence[Track], judged: Mask | None, seed: int) -> Shelf:
 
 def _voices(shelf: Shelf, bench: Bench) -> tuple[Words, dict[str, Words]]:
     """What the ensemble says of artists it never met, and what it says without each kind."""
-    studio, numbers = bench.studio(shelf.genres), np.unique(shelf.folds)
-    fitted = bench.counted("training", len(numbers) * bench.recipe.members)
-    whole = np.zeros((len(shelf.tracks), len(shelf.genres)))
-    without: dict[str, Words] = {}
-    for number in numbers:
-        others, held = apart(shelf.tracks, shelf.folds == number)
-        ensemble = studio.train(others, bench.check, fitted)
-        whole[shelf.folds == number] = pooled_by(ensemble, held)
-        for kind, words in _without_each(ensemble, held).items():
-            name = KINDS.get(kind, kind)
-            without.setdefault(name, np.zeros_like(whole))[shelf.folds == number] = words
-    return whole, without
+    studio, parts = bench.studio(shelf.genres), len(np.unique(shelf.folds))
+    fitted = bench.counted("training", parts * bench.recipe.members)
+    said = said_out_of_fold(shelf.tracks, shelf.folds, studio, bench.check, fitted)
+    names = dict.fromkeys(said.kinds) if len(set(said.kinds)) > 1 else {}
+    without = {KINDS.get(name, name): cross_weighted(_silent(said, name)) for name in names}
+    return cross_weighted(said), without
 
 
-def _without_each(ensemble: Ensemble, tracks: Sequence[Track]) -> dict[str, Words]:
-    """What *ensemble* says of *tracks* without each kind of member, the others as before."""
-    scores = ensemble.scores(*stacked(tracks))
-    ends = np.cumsum([len(track.features) for track in tracks])[:-1]
-    kinds, weights = np.array(ensemble.kinds), np.array(ensemble.weights)
-    names = dict.fromkeys(ensemble.kinds) if len(set(ensemble.kinds)) > 1 else {}
-    said = {}
-    for name in names:
-        parts = np.split(scores[kinds != name], ends, axis=1)
-        said[name] = np.stack([pool(part, weights[kinds != name]) for part in parts])
-    return said
+def _silent(said: Said, name: str) -> Said:
+    """The same without the members of the kind *name*; the others' shares are fitted anew."""
+    others = np.array([kind != name for kind in said.kinds])
+    kinds = tuple(kind for kind in said.kinds if kind != name)
+    return replace(said, scores=said.scores[others], kinds=kinds)
 
 
 def _bring(shelf: Shelf, whole: Words, without: dict[str, Words]) -> tuple[Brings, ...]:
