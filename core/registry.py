@@ -46,6 +46,7 @@ BACKBONE = "MSD_musicnn"  # the network it is made from
 BACKBONE_FORMAT = 1  # of the folder with the converted backbone; a new one is converted anew
 BEYOND = "beyond.npz"  # what a model knows of the genres that it has not learned
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+SHIPPED = re.compile(r"base-[0-9].*")  # names that no model of a user gets
 KEPT = 3  # versions kept beside the champion, so that going back is possible
 
 
@@ -348,7 +349,7 @@ class Registry:
     def _history(self) -> list[str]:
         try:
             document = json.loads((self._root / "champion").read_text("utf-8"))
-            return [version for version in document["history"] if VERSION.fullmatch(version)]
+            named = [version for version in document["history"] if VERSION.fullmatch(version)]
         except FileNotFoundError:
             return []
         except (ValueError, KeyError, TypeError) as error:
@@ -357,6 +358,12 @@ class Registry:
                 str(self._root / "champion"),
                 "run: genrewatch models use VERSION",
             ) from error
+        return [version for version in named if not self._was_shipped(version)]
+
+    def _was_shipped(self, version: str) -> bool:
+        """Say whether an older program brought *version*: what this one brings stands for it."""
+        shipped = (self._plain.name, self._rich.name)
+        return SHIPPED.fullmatch(version) is not None and version not in shipped
 
     def _save_history(self, history: list[str]) -> None:
         target = self.root() / "champion"

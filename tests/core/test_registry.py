@@ -73,6 +73,18 @@ def test_the_champion_changes_at_once_and_back(registry: Registry) -> None:
         registry.rollback()
 
 
+def test_a_model_that_came_with_an_older_program_gives_way(tmp_path: Path) -> None:
+    """An update brings another base; who had chosen the old one by name gets the new one."""
+    old = make_model(tmp_path / "old", "base-1")
+    Registry(tmp_path / "models", old).use("base-1")
+
+    updated = Registry(tmp_path / "models", make_model(tmp_path / "new", "base-2"))
+
+    assert updated.champion().version == "base-2"
+    with pytest.raises(ModelError, match="no earlier"):
+        updated.rollback()
+
+
 @pytest.mark.parametrize("name", ["member-0.tflite", "calibration.json"])
 def test_a_changed_file_is_refused(registry: Registry, tmp_path: Path, name: str) -> None:
     """A model is data, and verified by hash before it is used."""
