@@ -8,7 +8,7 @@ Axes: M members, S segments of all tracks in order, G genres of the fit.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from sys import stderr
@@ -23,13 +23,14 @@ from benchmarks.accuracy.store import Arrays, digest
 from core.decision.verdict import pool
 from core.errors import TrainingError
 from core.learning.dataset import Track, genres_of, stacked
-from core.learning.fitting import Recipe, Studio
+from core.learning.fitting import Check, Recipe, Studio, no_check
 from core.learning.gate import require_unseen
 from core.learning.members import BOTH, EMBEDDING, Ensemble
 from core.learning.prior import TagLayer
 from core.learning.train import feature_groups
+from core.learning.weighing import granted, shared
 
-__all__ = ["Fit", "fit", "refuse_known", "without", "without_folds"]
+__all__ = ["Fit", "KeptStudio", "fit", "refuse_known", "without", "without_folds"]
 
 FITTING = ("core.learning.fitting",)
 Words = NDArray[np.float64]  # [tracks, G]
@@ -67,20 +68,6 @@ class Fit:
         starts = np.concatenate([[0], self.ends[:-1]])
         parts = [self.scores[:, starts[i] : self.ends[i]] for i in places]
         return self._pooled(parts, weights, plain=plain)
-
-    def said(
-        self, place: int, *, plain: bool = False
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return the scores [m, n, G] of the track at *place*, and what the members count [m].
-
-        Only of those that count, with *plain* of those on the 135 features. Raises TrainingError
-        where its artist was trained on.
-        """
-        if self.known[place]:
-            raise TrainingError("a model is judged by artists that it was trained on")
-        voters = (self.weights > 0) & ~(self.rich & plain)
-        start = self.ends[place - 1] if place else 0
-        return self.scores[voters, start : self.ends[place]], self.weights[voters]
 
     def of(self, tracks: Sequence[Track], *, plain: bool = False) -> Words:
         """Return pooled probabilities [tracks, G] of tracks that are none of the excerpts.
@@ -163,6 +150,34 @@ def fit(bench: Bench, kept: NDArray[np.bool_], recipe: Recipe | None = None) -> 
         artists=frozenset(track.group for track in tracks),
         ends=np.cumsum([len(track.features) for track in bench.tracks]),
     )
+
+
+class KeptStudio(Studio):
+    """The program's studio, whose every fit is kept: all kinds at once, whichever are asked for."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench.genres, feature_groups(), bench.recipe, bench.tags)
+        self._bench = bench
+
+    def train(
+        self,
+        tracks: Sequence[Track],
+        check: Check = no_check,
+        fitted: Check = no_check,
+        *,
+        shares: Mapping[str, float] | None = None,
+    ) -> Ensemble:
+        """Return the ensemble on *tracks*, from the store where it is; see `Studio.train`."""
+        names = {track.fingerprint for track in tracks}
+        mine = np.array([track.fingerprint in names for track in self._bench.tracks])
+        made = fit(self._bench, mine).ensemble
+        counting = granted(self.kinds(tracks)) if shares is None else shares
+        members = tuple(member for member in made.members if counting.get(member.kind))
+        kinds = tuple(member.kind for member in members)
+        check()
+        for _ in range(self.count(tracks)):
+            fitted()
+        return Ensemble(members=members, weights=shared(kinds, counting))
 
 
 def refuse_known(scored: Sequence[str], trained_on: Collection[str]) -> None:

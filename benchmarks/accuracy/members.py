@@ -75,7 +75,8 @@ def _said(bench: Bench) -> Said:
 
 def _kinds(bench: Bench, kinds: Sequence[str]) -> tuple[str, ...]:
     left_out = EMBEDDED if bench.embedding is None else ()
-    nets = () if bench.recipe.members else ("transformer", "sequence", "both")
+    nets: tuple[str, ...] = ("transformer", "sequence", "both")
+    nets = () if bench.recipe.members else nets
     nets += () if bench.recipe.members else ("convolution", "deeper")  # a quick trial has none
     return tuple(kind for kind in kinds if kind not in left_out + nets)
 

@@ -1,89 +1,142 @@
 """The program's own training, scored from outside: no choice ever sees the fold it is judged on.
 
-For each outer fold the other folds are predicted by fits that know neither; on these words
-the calibration and the threshold of the promise are fitted, as `core.learning.train` does it,
-and then the outer fold is judged once by a fit on all others. A fit without folds i and j
-serves both of them, so five folds take fifteen fits and not thirty.
+For each outer fold `core.learning.train` learns from the other folds as it would from any
+collection, weights, calibration, promise and all; then the outer fold is judged once, by what
+the program uses. Its fits are kept: the one without folds i and j serves both of them, so
+five folds take fifteen fits and not thirty.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.bench import Bench, over_folds
-from benchmarks.accuracy.fits import Fit, without_folds
+from benchmarks.accuracy.fits import KeptStudio
+from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Arrays
-from core.decision.verdict import calibrate
-from core.learning.calibrate import cross_fitted, fit_calibration, promise_threshold
+from core.decision.beyond import outside
+from core.decision.promise import start_of
+from core.decision.surety import Surety, signs, sureness
+from core.decision.verdict import confidences
+from core.errors import TrainingError
+from core.learning.dataset import Track, apart, embeddings, stacked, without_embeddings
+from core.learning.export import Trained
+from core.learning.fitting import no_check
+from core.learning.train import train
 
-__all__ = ["Judged", "inner_words", "nested", "outer_words"]
+__all__ = ["Said", "model", "nested", "said"]
 
-Words = NDArray[np.float64]  # [tracks, G]
-By = Callable[[Fit, NDArray[np.integer[Any]]], Words]  # what a fit says of some tracks
+JUDGING = ("core.learning.train", "core.learning.fitting", "core.learning.export")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Judged:
-    """What is said of every track by models that know nothing of its fold."""
+class Said:
+    """What models say of tracks whose artists they never met."""
 
-    pooled: Words  # before calibration
-    words: Words  # calibrated by the other folds
-    written: NDArray[np.bool_]  # [tracks], above the threshold that the other folds gave
-    thresholds: NDArray[np.float64]  # [folds], infinite where nothing may be written
-
-
-def outer_words(bench: Bench, by: By) -> Words:
-    """Return what *by* says of every track, by fits on all other folds."""
-    words = np.zeros((len(bench.tracks), len(bench.genres)))
-    for fold in over_folds(bench.folds):
-        places = np.flatnonzero(bench.folds == fold)
-        words[places] = by(without_folds(bench, fold), places)
-    return words
+    words: NDArray[np.float64]  # [n, G], calibrated
+    sure: NDArray[np.float64]  # [n], that the first genre is right
+    written: NDArray[np.bool_]  # [n], by the threshold that the promise has in that collection
+    cautious: NDArray[np.bool_]  # [n], by the one it starts with in an unknown library
 
 
-def inner_words(bench: Bench, outer: int, by: By) -> Words:
-    """Return what *by* says of all tracks not in *outer*, by fits that never met that fold.
+def nested(bench: Bench, *, rich: bool) -> Said:
+    """Return what is said of every track by a model of the other folds; *rich*: by its embedding.
 
-    The rows of *outer* itself are zeros.
+    Without it, the models are those of the 135 features alone.
     """
-    words = np.zeros((len(bench.tracks), len(bench.genres)))
-    for fold in over_folds(bench.folds):
-        if fold != outer:
-            places = np.flatnonzero(bench.folds == fold)
-            words[places] = by(without_folds(bench, *sorted((outer, fold))), places)
-    return words
+
+    def judge() -> Arrays:
+        found: dict[str, NDArray[np.generic]] = {}
+        for fold in over_folds(bench.folds):
+            mine = bench.folds == fold
+            part = said(model(bench, fold, rich=rich), apart(bench.tracks, mine)[1])
+            for name in Said.__dataclass_fields__:
+                rows = getattr(part, name)
+                blank = np.zeros((len(mine), *rows.shape[1:]), rows.dtype)
+                found.setdefault(name, blank)[mine] = rows
+        return found
+
+    return Said(**bench.store.kept(f"nested {_key(bench, rich)}", judge, code=JUDGING))
 
 
-def nested(bench: Bench, name: str, by: By) -> Judged:
-    """Judge every track, calibrated and thresholded by other folds alone.
+def model(bench: Bench, fold: int, *, rich: bool) -> Trained:
+    """Return what the program learns from all folds but *fold*; its tracks are left out of it."""
 
-    *name* says what *by* does, since the result is kept.
+    def learn() -> Arrays:
+        fitted, _ = apart(bench.tracks, bench.folds == fold)
+        others = bench.folds[bench.folds != fold]
+        trained = train(
+            fitted if rich else without_embeddings(fitted),
+            bench.recipe,
+            lambda *_: None,
+            no_check,
+            folds=np.unique(others, return_inverse=True)[1],
+            studio=KeptStudio(bench),
+        )
+        return pack(replace(trained, tracks=()))
+
+    key = f"model without {fold} {_key(bench, rich)}"
+    trained: Trained = unpack(bench.store.kept(key, learn, code=JUDGING))
+    known = {track.group for track, f in zip(bench.tracks, bench.folds, strict=True) if f != fold}
+    if known & {bench.tracks[i].group for i in np.flatnonzero(bench.folds == fold)}:
+        raise TrainingError("an artist stands on both sides of a fold")
+    return trained
+
+
+def said(trained: Trained, tracks: Sequence[Track]) -> Said:
+    """Return what the program would say of *tracks* with this model, and whether it would write.
+
+    Step by step what `daemon.judge` does, without a record.
     """
-    key = f"nested {name} {bench.recipe} {bench.identity}"
-    kept = bench.store.kept(key, lambda: _nested(bench, by))
-    return Judged(**kept)
+    weights = np.array(trained.ensemble.weights)
+    scores = _scores(trained, tracks)
+    calibration, promised = trained.calibration, trained.promise.threshold
+    words = np.stack(
+        [
+            confidences(s, weights, calibration.temperature, calibration.bias, trained.longest)
+            for s in scores
+        ]
+    )
+    sure = words.max(axis=1)
+    if trained.surety is not None:
+        rows = zip(scores, words, tracks, strict=True)
+        sure = np.array([_right(trained.surety, s, weights, w, t) for s, w, t in rows])
+    allowed = ~_strange(trained, tracks)
+    start = np.inf if promised is None else start_of(promised)
+    return Said(
+        words=words,
+        sure=sure,
+        written=allowed & (sure >= (np.inf if promised is None else promised)),
+        cautious=allowed & (sure >= start),
+    )
 
 
-def _nested(bench: Bench, by: By) -> Arrays:
-    pooled = outer_words(bench, by)
-    words, written = pooled.copy(), np.zeros(len(pooled), dtype=bool)
-    thresholds = []
-    for fold in over_folds(bench.folds):
-        mine, others = bench.folds == fold, bench.folds != fold
-        inner = inner_words(bench, fold, by)[others]
-        truth, groups = bench.truth[others], bench.groups[others]
-        fitted = fit_calibration(inner, truth, groups)
-        promise = promise_threshold(cross_fitted(inner, truth, groups), truth, groups)
-        threshold = np.inf if promise.threshold is None else promise.threshold
-        words[mine] = calibrate(pooled[mine], fitted.temperature, fitted.bias)
-        written[mine] = words[mine].max(axis=1) >= threshold
-        thresholds.append(threshold)
-    return {
-        "pooled": pooled,
-        "words": words,
-        "written": written,
-        "thresholds": np.array(thresholds),
-    }
+def _scores(trained: Trained, tracks: Sequence[Track]) -> list[NDArray[np.float32]]:
+    """Each track's raw scores [members, n, G]."""
+    ends = np.cumsum([len(track.features) for track in tracks])[:-1]
+    return np.split(trained.ensemble.scores(*stacked(tracks)), ends, axis=1)
+
+
+def _right(
+    surety: Surety,
+    scores: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    words: NDArray[np.float64],
+    track: Track,
+) -> float:
+    found = signs(scores, weights, words, track.embedding, surety.places)
+    return sureness(float(words.max()), found, surety)
+
+
+def _strange(trained: Trained, tracks: Sequence[Track]) -> NDArray[np.bool_]:
+    """Which tracks [n] are too likely of no genre that was learned."""
+    raw = embeddings(tracks)
+    if trained.known is None or raw is None:
+        return np.zeros(len(tracks), dtype=bool)
+    return np.asarray(outside(raw.astype(np.float64), trained.known) >= float(trained.known.limit))
+
+
+def _key(bench: Bench, rich: bool) -> str:
+    return f"{'all' if rich else '135'} {bench.recipe} {bench.identity} {bench.folder}"

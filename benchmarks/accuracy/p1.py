@@ -1,7 +1,7 @@
 """P1: the first genre of 2 to 3 s by artists never heard, beside regression on the same inputs.
 
-The ensemble is the program's, as its recipe stands; regression chooses its C inside, and with
-a backbone also whether it takes the embedding alone or the 135 beside it.
+The ensemble is the program's, its weights from inner folds; regression chooses its C inside,
+and with a backbone also whether it takes the embedding alone or the 135 beside it.
 """
 
 from collections.abc import Mapping
@@ -13,24 +13,23 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy import figures, linear
 from benchmarks.accuracy.bench import Bench
-from benchmarks.accuracy.fits import Fit
 from benchmarks.accuracy.nested import nested
 from benchmarks.accuracy.store import Arrays
 
-__all__ = ["by_all", "by_plain", "regression", "rows"]
+__all__ = ["regression", "rows"]
 
 Words = NDArray[np.float64]
 
 
 def rows(bench: Bench) -> dict[str, Any]:
     """Return the rows of P1: 135 alone and, where there is one, with the backbone."""
-    plain = nested(bench, "135", by_plain).words
+    plain = nested(bench, rich=False).words
     found = {"135 alone": _ensemble(bench, plain, 0.58, "accuracy_confusion")}
     found["135 alone, against regression"] = _against(bench, plain, rich=False)
     found["LEAKY regression on 135, folds over clips"] = _leaky(bench)
     if bench.embedding is None:
         return found
-    rich = nested(bench, "all", by_all).words
+    rich = nested(bench, rich=True).words
     found["with backbone"] = _ensemble(bench, rich, 0.78, "accuracy_confusion_backbone")
     found["with backbone, against regression"] = _against(bench, rich, rich=True)
     short = bench.short
@@ -38,16 +37,6 @@ def rows(bench: Bench) -> dict[str, Any]:
         plain[short], rich[short], bench.truth[short], bench.groups[short]
     )
     return found
-
-
-def by_all(fit: Fit, places: NDArray[np.integer[Any]]) -> Words:
-    """What all members say."""
-    return fit.words(places)
-
-
-def by_plain(fit: Fit, places: NDArray[np.integer[Any]]) -> Words:
-    """What the members say that judge the 135 features alone."""
-    return fit.words(places, plain=True)
 
 
 def regression(bench: Bench, *, rich: bool) -> tuple[Words, list[str]]:

@@ -15,11 +15,10 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from benchmarks.accuracy import figures, p1
+from benchmarks.accuracy import figures
 from benchmarks.accuracy.bench import Bench, over_folds
-from benchmarks.accuracy.fits import without_folds
 from benchmarks.accuracy.hearings import heard_samples
-from benchmarks.accuracy.nested import nested
+from benchmarks.accuracy.nested import model, nested, said
 from core.learning.base import pieces
 from core.learning.dataset import Sample, Track
 from core.learning.hearing import Augmentation
@@ -35,32 +34,31 @@ Words = NDArray[np.float64]
 def rows(bench: Bench) -> dict[str, Any]:
     """Return the rows of P2; without audio (made-up excerpts) those of the pieces alone."""
     rich = bench.embedding is not None
-    by, name = (p1.by_all, "all") if rich else (p1.by_plain, "135")
-    judged, longs = nested(bench, name, by), np.flatnonzero(~bench.short)
+    words, longs = nested(bench, rich=rich).words, np.flatnonzero(~bench.short)
     truth, groups = bench.truth[longs], bench.groups[longs]
-    whole = figures.report(judged.words[longs], truth, groups)
+    whole = figures.report(words[longs], truth, groups)
     reached = whole["accuracy"]["value"] >= 0.82
     title = "with backbone" if rich else "135 alone"
     found = {title: figures.held(whole, must="printed", met=True, aim=">= 82%", reached=reached)}
     if rich:
-        plain = nested(bench, "135", p1.by_plain).words[longs]
+        plain = nested(bench, rich=False).words[longs]
         found["135 alone"] = figures.report(plain, truth, groups)
     if bench.data is not None:
-        found[f"{title}, as crops of {CROP_S} s"] = _as_crops(bench, judged.pooled[longs], longs)
+        found[f"{title}, as crops of {CROP_S} s"] = _as_crops(bench, words[longs], longs)
     return found
 
 
 def _as_crops(bench: Bench, whole: Words, longs: NDArray[np.int64]) -> dict[str, Any]:
     crops = _crops(bench, longs)
-    said = _crop_words(bench, longs, crops)  # [pieces, CROPS, G]
+    words = _crop_words(bench, longs, crops)  # [pieces, CROPS, G]
     truth, groups = bench.truth[longs], bench.groups[longs]
-    right = (said.argmax(axis=2) == truth[:, None]).mean(axis=1)
+    right = (words.argmax(axis=2) == truth[:, None]).mean(axis=1)
     loss = right - (whole.argmax(axis=1) == truth)
     return {
         "accuracy": figures.rounded(figures.interval(right, groups)),
         "difference to the whole": figures.rounded(figures.interval(loss, groups)),
         "n": len(longs),
-        "crops": said.shape[0] * said.shape[1],
+        "crops": len(longs) * CROPS,
         "artists": len(np.unique(groups)),
         "shift of each block": block_shifts([bench.tracks[i] for i in longs], crops),
     }
@@ -90,14 +88,14 @@ def block_shifts(
 
 
 def _crop_words(bench: Bench, longs: NDArray[np.int64], crops: Sequence[Sequence[Track]]) -> Words:
-    """What fits on other folds say [pieces, CROPS, G], before calibration."""
-    said = np.zeros((len(longs), CROPS, len(bench.genres)))
+    """What models of the other folds say [pieces, CROPS, G]."""
+    words = np.zeros((len(longs), CROPS, len(bench.genres)))
     for fold in over_folds(bench.folds):
         mine = np.flatnonzero(bench.folds[longs] == fold)
+        trained = model(bench, fold, rich=bench.embedding is not None)
         asked = [crop for i in mine for crop in crops[i]]
-        words = without_folds(bench, fold).of(asked, plain=bench.embedding is None)
-        said[mine] = words.reshape(len(mine), CROPS, -1)
-    return said
+        words[mine] = said(trained, asked).words.reshape(len(mine), CROPS, -1)
+    return words
 
 
 def _crops(bench: Bench, longs: NDArray[np.int64]) -> list[tuple[Track, ...]]:

@@ -6,6 +6,7 @@ carries one day comes along. Only dataclasses of the program itself are ever mad
 
 import importlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ __all__ = ["pack", "unpack"]
 
 
 def pack(value: Any) -> Arrays:
-    """Return *value*, made of dataclasses, tuples, lists, arrays and plain values, as arrays."""
+    """Return *value* as arrays: dataclasses, tuples, lists, mappings, arrays, plain values."""
     arrays: Arrays = {}
     outline = _outline(value, arrays)
     return {**arrays, "outline": np.array(json.dumps(outline))}
@@ -39,6 +40,8 @@ def _outline(value: Any, arrays: Arrays) -> Any:
     if isinstance(value, tuple | list):
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {kind: [_outline(item, arrays) for item in value]}
+    if isinstance(value, Mapping):
+        return {"pairs": [[key, _outline(item, arrays)] for key, item in value.items()]}
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -51,6 +54,8 @@ def _made(outline: Any, arrays: Arrays) -> Any:
         return tuple(_made(item, arrays) for item in outline["tuple"])
     if "list" in outline:
         return [_made(item, arrays) for item in outline["list"]]
+    if "pairs" in outline:
+        return {key: _made(item, arrays) for key, item in outline["pairs"]}
     values = {name: _made(held, arrays) for name, held in outline["fields"].items()}
     return _class(outline["class"])(**values)
 

@@ -9,16 +9,18 @@ import pytest
 
 from benchmarks import accuracy
 from benchmarks.__main__ import names
-from benchmarks.accuracy import disturbed, nested, odd, patches
+from benchmarks.accuracy import disturbed, fits, nested, odd, patches
 from benchmarks.accuracy.bench import Bench
-from benchmarks.accuracy.fits import Fit, without_folds
+from benchmarks.accuracy.fits import KeptStudio, without_folds
 from benchmarks.accuracy.hearings import identity
 from benchmarks.accuracy.made_up import made_up, quick
-from benchmarks.accuracy.p1 import by_all
 from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Store, source_of
 from core.errors import TrainingError
 from core.learning.augment import EFFECTS
+from core.learning.dataset import stacked, without_embeddings
+from core.learning.fitting import Studio
+from core.learning.train import feature_groups
 
 
 @pytest.fixture(scope="module")
@@ -126,30 +128,48 @@ def test_members_that_judge_embeddings_can_be_left_out(bench: Bench) -> None:
     assert not np.allclose(fit.words(places), alone)
 
 
-def test_inner_words_never_come_from_the_outer_fold(bench: Bench) -> None:
-    """They are by fits that met neither the fold they judge nor the outer one."""
-    fits: list[tuple[Fit, np.ndarray]] = []
+def test_the_kept_studio_trains_what_the_program_would(bench: Bench) -> None:
+    """Without embeddings nobody judges them; a kind without a share is left out."""
+    tracks = [track for track, fold in zip(bench.tracks, bench.folds, strict=True) if fold]
+    plain = without_embeddings(tracks)
+    own = Studio(bench.genres, feature_groups(), bench.recipe, bench.tags).train(plain)
 
-    def by(fit: Fit, places: np.ndarray) -> np.ndarray:
-        fits.append((fit, places))
-        return fit.words(places)
+    kept = KeptStudio(bench).train(plain)
+    head = KeptStudio(bench).train(tracks, shares={"linear": 0.0, "embedding": 1.0})
 
-    words = nested.inner_words(bench, 1, by)
-
-    assert len(fits) == 2
-    for fit, places in fits:
-        assert not fit.known[bench.folds == 1].any()
-        assert not fit.known[places].any()
-    assert not words[bench.folds == 1].any()
+    assert kept.kinds == own.kinds == ("linear",)
+    assert np.allclose(kept.scores(*stacked(plain)), own.scores(*stacked(plain)))
+    assert head.kinds == ("embedding",)
 
 
-def test_what_is_written_rests_on_other_folds(bench: Bench) -> None:
-    """Shuffled truth in the outer fold changes neither its words nor what is written there."""
-    judged = nested.nested(bench, "all", by_all)
+def test_no_fit_behind_a_figure_knows_the_fold(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the model that judges an outer fold, nor those that its choices rest on."""
+    learned: list[np.ndarray] = []
 
-    assert judged.words.sum(axis=1) == pytest.approx(1)
-    assert len(judged.thresholds) == 3
-    assert judged.words[bench.short].argmax(axis=1).tolist() != [0] * 36
+    def seen(asked: Bench, kept: np.ndarray) -> fits.Fit:
+        learned.append(kept)
+        return fit(asked, kept)
+
+    fit = fits.fit
+    monkeypatch.setattr(fits, "fit", seen)
+    nested.model(replace(bench, store=Store(tmp_path)), 1, rich=True)
+
+    assert len(learned) == 3
+    assert not any(kept[bench.folds == 1].any() for kept in learned)
+
+
+def test_what_is_said_of_all_is_what_each_model_says(bench: Bench) -> None:
+    """Pooled over the folds; caution writes no more than the promise does."""
+    judged, mine = nested.nested(bench, rich=True), bench.folds == 2
+    alone = nested.said(
+        nested.model(bench, 2, rich=True), [bench.tracks[i] for i in mine.nonzero()[0]]
+    )
+
+    assert np.allclose(judged.words[mine], alone.words)
+    assert np.allclose(judged.words.sum(axis=1), 1)
+    assert not (judged.cautious & ~judged.written).any()
 
 
 def test_the_short_form_fills_every_row(bench: Bench) -> None:
