@@ -137,7 +137,7 @@ def _copies(
     """Features [m, 135] of each copy; m is 0 where it is silent.
 
     The backbone hears none: on inner folds a head fitted on copies too was right one point
-    less often, and copies would take seven times as long.
+    less often, and copies would take two to four times as long.
     """
     from core.analysis.features import extract
     from core.learning.augment import disturb, random_for
