@@ -13,7 +13,6 @@ __all__ = [
     "TAGS",
     "fold",
     "fold_all",
-    "is_empty",
     "meaningful",
     "spell",
     "tags_of",
@@ -76,11 +75,6 @@ def fold(genre: str) -> str:
 def fold_all(genres: Iterable[str]) -> frozenset[str]:
     """Return the folded set: order, repeats and spelling do not count."""
     return frozenset(fold(genre) for genre in genres if genre.strip())
-
-
-def is_empty(genres: Iterable[str], empty_values: Iterable[str]) -> bool:
-    """Say whether *genres* mean nothing: none at all, or only such as "Unknown"."""
-    return not meaningful(genres, empty_values)
 
 
 def meaningful(genres: Iterable[str], empty_values: Iterable[str]) -> tuple[str, ...]:

@@ -234,8 +234,11 @@ class Judge:
         return freed
 
     def _voiced(self) -> Voiced:
-        """Return the tracks with a person's word, read anew when one was said or heard."""
-        newest = (feedback_log.last_feedback_id(self._db), hearings.last_hearing_id(self._db))
+        """Return the tracks with a person's word, read anew when one was said or heard.
+
+        Another track that was heard changes nothing, so a new library costs no reading.
+        """
+        newest = evidence.last_voiced(self._db)
         if self._heard_of is None or self._heard_of[0] != newest:
             self._heard_of = (newest, evidence.voiced(self._db))
         return self._heard_of[1]

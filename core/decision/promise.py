@@ -21,7 +21,6 @@ __all__ = [
     "contradicted",
     "footing",
     "joined",
-    "no_cases",
     "promise",
     "promised_before",
     "start_of",
@@ -102,12 +101,6 @@ class Footing:
     threshold: float | None  # of what is written; None: nothing is
     evidence: Promise  # of the library's own where it decides or would have to, else the base's
     own: int = 0  # blind answers of the library, in all
-
-
-def no_cases() -> Cases:
-    """Return cases of nobody."""
-    empty = np.zeros(0)
-    return Cases(sure=empty, right=empty.astype(bool), artist=empty.astype(np.int64))
 
 
 def joined(first: Cases, second: Cases) -> Cases:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.decision.promise import CONFIDENCE, Cases, Promise, promise
+from core.decision.promise import Cases
 from core.decision.verdict import calibrate
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "identity",
     "log_loss",
     "longest_calibrated",
-    "promise_threshold",
 ]
 
 Probabilities = NDArray[np.float64]
@@ -159,21 +158,6 @@ def _fit(
 
 
 # --- the promise ----------------------------------------------------------------------------
-
-
-def promise_threshold(
-    probabilities: Probabilities,
-    truth: NDArray[np.int64],
-    groups: NDArray[np.integer[Any]],
-    *,
-    precision: float = 0.9,
-    confidence: float = CONFIDENCE,
-) -> Promise:
-    """Return the lowest threshold at which *precision* holds with *confidence*.
-
-    *probabilities* [tracks, G] are out of fold and cross-fitted.
-    """
-    return promise(blind_cases(probabilities, truth, groups), precision, confidence=confidence)
 
 
 def blind_cases(

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from core.library.codec import as_list
 from core.names import Keys
 
-__all__ = ["Said", "Voiced", "said_of", "voiced"]
+__all__ = ["Said", "Voiced", "last_voiced", "said_of", "voiced"]
 
 MOST = 400  # words of one artist that are read, the newest; more would say the same again
 
@@ -74,6 +74,21 @@ def voiced(db: Database) -> Voiced:
         refused=tuple(row[2] for row in kept),
         heard=_stacked(row[3] for row in kept),
     )
+
+
+def last_voiced(db: Database) -> tuple[int, int]:
+    """Return what changes when `voiced` would: the newest word, the newest hearing of one named."""
+    row = db.execute(
+        """
+        select
+            (select coalesce(max(id), 0) from feedback),
+            (
+                select coalesce(max(rowid), 0) from hearings
+                where fingerprint in (select fingerprint from feedback)
+            )
+        """
+    ).fetchone()
+    return row[0], row[1]
 
 
 def _by_people(db: Database, keys: Keys, but: str) -> list[Said]:

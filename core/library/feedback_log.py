@@ -8,8 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
-from core.library.keys import as_columns
-from core.names import Keys, keys_of
+from core.library.keys import as_columns, keys_in
 
 __all__ = [
     "FeedbackRow",
@@ -47,17 +46,6 @@ class FeedbackRow:
     at: str = ""
     id: int = 0
 
-    @property
-    def keys(self) -> Keys:
-        """Whose music it was then, for comparing."""
-        return keys_of(
-            artist=self.artist,
-            album_artist=self.album_artist,
-            album=self.album,
-            composer=self.composer,
-            compilation=self.compilation,
-        )
-
 
 def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
     """Append *row*; its id and time are set here."""
@@ -74,7 +62,7 @@ def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
         "composer": row.composer,
         "compilation": int(row.compilation),
         "at": time_text(now),
-        **as_columns(row.keys),
+        **as_columns(keys_in(row)),
     }
     places = ", ".join(f":{name}" for name in values)
     db.execute(f"insert into feedback ({', '.join(values)}) values ({places})", values)

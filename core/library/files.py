@@ -9,8 +9,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
-from core.library.keys import as_columns
-from core.names import Keys, keys_of
+from core.library.keys import as_columns, keys_in
+from core.names import Keys
 from core.stamp import Stamp
 
 __all__ = [
@@ -90,13 +90,7 @@ class FileRow:
     @property
     def keys(self) -> Keys:
         """Whose music it is, for comparing."""
-        return keys_of(
-            artist=self.artist,
-            album_artist=self.album_artist,
-            album=self.album,
-            composer=self.composer,
-            compilation=self.compilation,
-        )
+        return keys_in(self)
 
     @property
     def was_read(self) -> bool:

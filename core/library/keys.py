@@ -1,12 +1,47 @@
-"""Give rows of an older record the keys by which artists and albums are found."""
+"""The keys by which artists and albums are found: of rows, and for rows of an older record."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from sqlite_utils import Database
 
 from core.names import Keys, keys_of
 
-__all__ = ["as_columns", "give_keys"]
+__all__ = ["Tagged", "as_columns", "give_keys", "keys_in"]
+
+
+class Tagged(Protocol):
+    """Whatever says whose music a track is."""
+
+    @property
+    def artist(self) -> str | None:
+        """As tagged, like all of these."""
+
+    @property
+    def album_artist(self) -> str | None:
+        """Whose album it is on."""
+
+    @property
+    def album(self) -> str | None:
+        """Its title."""
+
+    @property
+    def composer(self) -> str | None:
+        """Who wrote it."""
+
+    @property
+    def compilation(self) -> bool:
+        """Whether many artists share the album."""
+
+
+def keys_in(row: Tagged) -> Keys:
+    """Return whose music a row says that it is, for comparing."""
+    return keys_of(
+        artist=row.artist,
+        album_artist=row.album_artist,
+        album=row.album,
+        composer=row.composer,
+        compilation=row.compilation,
+    )
 
 
 def as_columns(keys: Keys) -> dict[str, str]:

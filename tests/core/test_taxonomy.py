@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.taxonomy import fold, fold_all, is_empty, meaningful, spell
+from core.taxonomy import fold, fold_all, meaningful, spell
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_order_and_repeats_do_not_count() -> None:
 
 def test_values_that_mean_nothing_are_empty() -> None:
     """Unknown is no genre, Unknown beside Jazz is Jazz."""
-    assert is_empty(["unknown", " "], ["Unknown"])
+    assert meaningful(["unknown", " "], ["Unknown"]) == ()
     assert meaningful(["unknown", "Jazz"], ["Unknown"]) == ("Jazz",)
 
 

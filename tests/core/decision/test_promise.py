@@ -9,7 +9,6 @@ from core.decision.promise import (
     Source,
     contradicted,
     footing,
-    no_cases,
     promise,
     promised_before,
     start_of,
@@ -36,6 +35,9 @@ def calibrated(seed: int, n: int) -> Cases:
 def sound(n: int, wrong: int = 0, sure: float = 0.99) -> Cases:
     """Return *n* cases of as many artists, all as *sure*, the last *wrong* of them not right."""
     return cases(np.full(n, sure), np.arange(n) < n - wrong)
+
+
+NO_CASES = sound(0)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ BASE = promise(sound(100, sure=0.8), 0.9)
 
 def test_the_collection_is_a_start_with_half_the_doubt() -> None:
     """Elsewhere errors are about twice as many, so a file may be in half as much doubt."""
-    found = footing(BASE, no_cases(), 0.9)
+    found = footing(BASE, NO_CASES, 0.9)
 
     assert found.source is Source.BASE
     assert found.threshold == pytest.approx(0.9)
@@ -152,7 +154,7 @@ def test_the_base_does_not_count_beside_enough_of_the_library() -> None:
 
 def test_without_any_evidence_nothing_is_promised() -> None:
     """Neither the collection nor the library has a word."""
-    assert footing(promise(no_cases(), 0.9), no_cases(), 0.9).threshold is None
+    assert footing(promise(NO_CASES, 0.9), NO_CASES, 0.9).threshold is None
 
 
 def test_an_older_model_promises_what_it_was_tested_for() -> None:

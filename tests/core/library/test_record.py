@@ -11,7 +11,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import LibraryError
-from core.library import feedback_log, files, hearings, runs, writes
+from core.library import evidence, feedback_log, files, hearings, runs, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow
 from core.library.schema import SCHEMA_VERSION, open_library, writing
@@ -262,6 +262,25 @@ def test_labels_are_peoples_latest_words(db: Database) -> None:
     assert found[0].embedding is not None
     assert np.allclose(found[0].embedding, heard("f1").embedding, atol=1e-2)
     assert hearings.labels(db, feature_version=2) == []
+
+
+def test_only_who_was_named_and_heard_is_read_anew(db: Database) -> None:
+    """A new library, heard track by track, does not have the named ones read each time."""
+    for fingerprint in ("f1", "f2"):
+        files.remember_track(db, fingerprint, 6.0, NOON)
+    hearings.save_hearing(db, heard("f1"))
+    nobody = evidence.last_voiced(db)
+    feedback_log.record_feedback(db, said("label", "Pop", fingerprint="f1"), NOON)
+    named = evidence.last_voiced(db)
+
+    hearings.save_hearing(db, heard("f2"))
+    assert nobody != named == evidence.last_voiced(db)
+    assert evidence.voiced(db).fingerprints == ("f1",)
+
+    feedback_log.record_feedback(db, said("label", "Jazz", fingerprint="f2"), NOON)
+    hearings.save_hearing(db, heard("f2"))
+    assert evidence.last_voiced(db) != named
+    assert evidence.voiced(db).genres == ("Pop", "Jazz")
 
 
 def test_our_own_guesses_are_never_labels(db: Database) -> None:
