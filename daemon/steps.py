@@ -270,7 +270,7 @@ class Steps:
             self._db, met, self._clock.now(), via="retag", still_to_hear=still_to_hear
         )
         log.info("feedback", path=row.path, kind=met.meaning.kind, genres=row.genres)
-        for other in files.unsure_of_artist(self._db, row.artist):
+        for other in files.unsure_sharing(self._db, row.keys):
             self._listening.judge_kept(other)
 
     def _trouble(self, path: str, error: GenrewatchError) -> None:

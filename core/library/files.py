@@ -41,7 +41,7 @@ __all__ = [
     "set_stamp",
     "set_state",
     "unread_in",
-    "unsure_of_artist",
+    "unsure_sharing",
     "watch_folder",
     "watched_folders",
 ]
@@ -146,12 +146,14 @@ def due_again(db: Database, now: datetime) -> list[str]:
     return [path_text(row[0]) for row in rows]
 
 
-def unsure_of_artist(db: Database, artist: str | None) -> list[FileRow]:
-    """Return the not-sure files of *artist*, as tagged; none where no artist is named."""
+def unsure_sharing(db: Database, keys: Keys) -> list[FileRow]:
+    """Return the not-sure files that share a composer, an artist or an album by *keys*."""
     return _files(
         db,
-        "where artist = ? and state = 'not_sure' and gone_at is null order by path",
-        [artist],
+        "where (composer_key != '' and composer_key = ? or artist_key != '' and artist_key = ? "
+        "or album_key != '' and album_key = ?) "
+        "and state = 'not_sure' and gone_at is null order by path",
+        [keys.composer, keys.artist, keys.album],
     )
 
 

@@ -15,6 +15,7 @@ from core.library import evidence, feedback_log, files, hearings, runs, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow
 from core.library.schema import SCHEMA_VERSION, open_library, writing
+from core.names import Keys
 from tests.factories import NOON, file_row, stamp
 from tests.small_disk import small_disk
 
@@ -281,6 +282,22 @@ def test_only_who_was_named_and_heard_is_read_anew(db: Database) -> None:
     hearings.save_hearing(db, heard("f2"))
     assert evidence.last_voiced(db) != named
     assert evidence.voiced(db).genres == ("Pop", "Jazz")
+
+
+def test_the_unsure_are_found_by_every_spelling_of_an_artist(db: Database) -> None:
+    """A word on one file is a reason to judge anew what the memory takes for the same music."""
+    whose = {"a": {"artist": "The Änn"}, "b": {"artist": "ann feat. Bob"}, "c": {"artist": "Bob"}}
+    whose["d"] = {"artist": "Orchestra", "composer": "Bach"}
+    for name, tagged in whose.items():
+        row = file_row(f"/m/{name}.mp3", fingerprint=None, state="not_sure", **tagged)
+        files.save_file(db, row, NOON)
+
+    def paths(**keys: str) -> list[str]:
+        return [row.path for row in files.unsure_sharing(db, Keys(**keys))]
+
+    assert paths(artist="ann") == ["/m/a.mp3", "/m/b.mp3"]
+    assert paths(composer="bach", artist="choir") == ["/m/d.mp3"]
+    assert paths() == []
 
 
 def test_our_own_guesses_are_never_labels(db: Database) -> None:
