@@ -6,6 +6,7 @@ of alias is no feedback.
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 __all__ = [
     "KNOWN",
@@ -62,6 +63,7 @@ KNOWN = (
 _IGNORED = frozenset("-\u2010\u2011\u2012\u2013\u2014")  # the hyphens and dashes people type
 
 
+@lru_cache(maxsize=4096)  # a library has few genres, and the memory folds them for each file
 def fold(genre: str) -> str:
     """Return the form under which two spellings of one genre are equal.
 

@@ -263,6 +263,10 @@ def expand(folder: str) -> str:
 def _table(kind: Any, document: Mapping[str, Any], prefix: str) -> Any:
     hints = typing.get_type_hints(kind)
     known = {item.name for item in fields(kind)}
+    for key in document:
+        if RENAMED.get(prefix + key, key) != key and RENAMED[prefix + key] in document:
+            old, new = prefix + key, prefix + RENAMED[prefix + key]
+            raise ConfigError(f"{old} and {new} are one option", None, f"remove {old}")
     document = {RENAMED.get(prefix + key, key): value for key, value in document.items()}
     for key in document:
         if key not in known:

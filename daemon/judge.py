@@ -160,9 +160,10 @@ class Judge:
 
     def threshold(self) -> float:
         """Return the lowest sureness that is written."""
-        if not isinstance(self._policy.threshold, str):
-            return threshold_of(self._policy.threshold, None)
-        return threshold_of(self._policy.threshold, self.footing().threshold)
+        setting = self._policy.threshold
+        if not isinstance(setting, str):
+            return setting
+        return threshold_of(setting, self.footing().threshold)
 
     def footing(self) -> Footing:
         """Return what the promise rests on: made anew when there is another model or word."""

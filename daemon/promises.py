@@ -20,13 +20,17 @@ ASKS = "nothing is written; up to three guesses a file wait in: genrewatch revie
 
 
 def promise_of(db: Database, models: registry.Registry, policy: Policy) -> dict[str, Any]:
-    """Return what `status --json` says of the promise under the model in use."""
+    """Return what `status --json` says of the promise under the model in use.
+
+    A model that cannot say is a "trouble" in it.
+    """
     if not isinstance(policy.threshold, str):
         return _document(policy.precision, "your threshold", policy.threshold, None, None)
     try:
         found = Judge(db, models, policy).footing()
-    except ModelError:  # which status tells of elsewhere
-        return _document(policy.precision, NOT_YET, None, None, None)
+    except ModelError as error:
+        nothing = _document(policy.precision, NOT_YET, None, None, None)
+        return nothing | {"trouble": str(error)}
     rests_on = NOT_YET if found.source is Source.NONE else found.source.value
     return _document(policy.precision, rests_on, found.threshold, found.evidence, found.own)
 

@@ -76,6 +76,7 @@ def collect(
     model, model_trouble = _model(models)
     learned = runs.last_learned_feedback(db)
     folders = daemon.get("folders") if running else None
+    promise = promise_of(db, models, config.policy)
     return Status(
         running=running,
         paused=paused,
@@ -90,11 +91,16 @@ def collect(
         feedback=feedback_log.count_since(db, 0),
         feedback_since_training=feedback_log.count_since(db, learned),
         model=model,
-        promise=promise_of(db, models, config.policy),
+        promise=promise,
         last_training=_last_training(db),
         next_training=next_night(config.training, now) if config.training.nightly else None,
         trouble=_trouble(
-            db, fault, model_trouble, backbone_trouble(config.model), undo_trouble(db, config.tags)
+            db,
+            fault,
+            model_trouble,
+            promise.get("trouble"),
+            backbone_trouble(config.model),
+            undo_trouble(db, config.tags),
         ),
     )
 

@@ -7,6 +7,7 @@ is found here is suggested or keeps the program from writing; it is never writte
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -199,7 +200,12 @@ def tag_means(genres: Iterable[str]) -> Rows:
 def _said(embedding: Floats, known: Known, spread: Spread) -> tuple[Rows, Rows]:
     """What the tags say of the others [n, K] and of the learned genres [n, G]."""
     away = (_logits(embedding, known) - spread.mean) / np.maximum(spread.deviation, 1e-6)
-    return away @ tag_means(known.others), away @ tag_means(known.genres)
+    return away @ _table(tuple(known.others)), away @ _table(tuple(known.genres))
+
+
+@lru_cache(maxsize=8)  # of a model's genres it never changes, and it is asked for every file
+def _table(genres: tuple[str, ...]) -> Rows:
+    return tag_means(genres)
 
 
 def _logits(embedding: Floats, known: Known) -> Rows:

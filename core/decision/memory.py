@@ -31,7 +31,6 @@ FEW = 1.0  # weight of neighbours that counts as much as all that is known witho
 # Our own tag that nobody corrected is a whisper: more would repeat our own mistakes to those
 # who seldom correct. What came with the file is a shop's word as often as the person's.
 WEIGHT = {"person": 1.0, "arrived": 0.3, "program": 0.15, "ours": 0.15}
-LABELS = ("correction", "label", "confirmation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +187,6 @@ def _counted(words: Iterable[Said]) -> Counts:
 
 def _last_word(rows: list[FeedbackRow]) -> str | None:
     words = [row for row in rows if row.kind != "reversion"]
-    if not words or words[-1].kind not in LABELS or not words[-1].new:
+    if not words or words[-1].kind not in feedback_log.NAMED or not words[-1].new:
         return None
     return words[-1].new[0]

@@ -11,7 +11,7 @@ from core.decision.feedback import Origin
 from core.decision.verdict import Verdict
 from core.taxonomy import fold
 
-__all__ = ["NEVER", "Action", "Decision", "Standing", "decide", "threshold_of"]
+__all__ = ["EVEN", "NEVER", "Action", "Decision", "Standing", "decide", "threshold_of"]
 
 EVEN = 0.5  # beyond it a track is rather of no learned genre than of one
 NEVER = 1.01  # above every confidence: without evidence for the promise nothing is written

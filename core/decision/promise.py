@@ -164,12 +164,10 @@ def promised_before(threshold: float | None, promised: float, precision: float) 
     return replace(_nothing(precision), threshold=kept)
 
 
-def contradicted(
-    cases: Cases, threshold: float, precision: float, *, confidence: float = CONFIDENCE
-) -> bool:
-    """Say whether *cases* speak against *precision* at *threshold*, with *confidence*."""
+def contradicted(cases: Cases, threshold: float, precision: float) -> bool:
+    """Say whether *cases* speak against *precision* at *threshold*, with CONFIDENCE."""
     counted, errors = _counted(cases, cases.sure >= threshold)
-    return 1 - upper_error(counted - errors, counted, confidence=confidence) > 1 - precision
+    return 1 - upper_error(counted - errors, counted, confidence=CONFIDENCE) > 1 - precision
 
 
 def worth(artist: NDArray[np.integer[Any]]) -> NDArray[np.float64]:

@@ -9,14 +9,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from core.library.feedback_log import FeedbackRow
+from core.library.feedback_log import NAMED, FeedbackRow
 from core.names import keys_of
 
 __all__ = ["Testimony", "unmet", "unprompted"]
 
 AUDIT = "audit"
 OF_ONE_S_OWN = ("retag", "tag")  # where a person names a genre without having seen a guess
-NAMED = ("correction", "label", "confirmation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,5 +65,5 @@ def _testimony(row: FeedbackRow) -> Testimony:
 
 
 def _artist(row: FeedbackRow) -> str:
-    key = keys_of(artist=row.artist, album_artist=row.album_artist, compilation=False).artist
+    key = keys_of(artist=row.artist, album_artist=row.album_artist).artist
     return key or row.path.rpartition("/")[0]

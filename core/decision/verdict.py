@@ -37,7 +37,7 @@ class Verdict:
     genres: tuple[GenreConfidence, ...]
     model_version: str
     segments: int
-    evidence: str = "model"  # "model", or who else spoke: "this track", "album", "artist"
+    evidence: str = "model"  # "model", "album and model" and the like, or "your word …"
     right: float | None = None  # chance that the first genre is right, where the model says it
     outside: float = 0.0  # how likely it is of none of the genres that the model learned
     suggested: tuple[GenreConfidence, ...] = ()  # genres beyond those, never written

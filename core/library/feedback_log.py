@@ -11,6 +11,7 @@ from core.library.codec import as_list, list_json, path_bytes, path_text, time_t
 from core.library.keys import as_columns, keys_in
 
 __all__ = [
+    "NAMED",
     "FeedbackRow",
     "all_feedback",
     "count_since",
@@ -22,6 +23,7 @@ __all__ = [
     "spellings",
 ]
 
+NAMED = ("correction", "label", "confirmation")  # kinds by which a person names a genre
 COLUMNS = (
     "id, path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at, "
     "composer"

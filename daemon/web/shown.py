@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.decision.policy import EVEN
 from core.decision.verdict import GenreConfidence
 from daemon.classification import Classification, SegmentView
 from daemon.why import Section, sections, why_json
@@ -17,7 +18,6 @@ MEANING = {
     "write": "Sure enough: in a watched folder this genre would be written into the file.",
     "not sure": "In a watched folder nothing would be written, and the file would wait for review.",
 }
-EVEN = 0.5  # beyond it a track is rather of none of the learned genres
 SEGMENT_S = 5.0  # how long the last segment is drawn where the duration is unknown
 
 

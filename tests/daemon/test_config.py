@@ -93,3 +93,9 @@ def test_the_state_directory_follows_the_variable() -> None:
 def test_an_option_is_known_by_its_older_name(tmp_path: Path) -> None:
     """Who wrote `promise` before it was called `precision` still means the same."""
     assert load(written(tmp_path, "[policy]\npromise = 0.8")).policy.precision == 0.8
+
+
+def test_an_option_by_both_of_its_names_is_refused(tmp_path: Path) -> None:
+    """Else whichever stands later would win, and nobody would be told."""
+    with pytest.raises(ConfigError, match=r"remove policy\.promise"):
+        load(written(tmp_path, "[policy]\npromise = 0.8\nprecision = 0.9"))

@@ -169,3 +169,13 @@ def test_a_stricter_promise_asks_for_more(house: PaperHouse) -> None:
     }
 
     assert at == {0.9: "base", 0.95: "base", 0.99: "not enough evidence yet"}
+
+
+def test_a_model_that_cannot_say_is_a_trouble(house: PaperHouse) -> None:
+    """What is damaged behind a good manifest is named, not taken for too little evidence."""
+    keep(house, right={"weights": "none"})
+
+    found = promise_of(house.db, models(house), PROMISE)
+
+    assert found["threshold"] is None
+    assert "damaged" in found["trouble"]
