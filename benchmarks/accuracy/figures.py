@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.learning import evaluate
 
-__all__ = ["draw", "gain", "held", "interval", "report", "rounded", "written"]
+__all__ = ["draw", "gain", "held", "interval", "report", "rounded"]
 
 RESULTS = Path(__file__).parents[1] / "results"
 Words = NDArray[np.float64]
@@ -51,13 +51,6 @@ def held(
 ) -> dict[str, Any]:
     """Return *figure* with what it must reach and what it aims at, and whether it does."""
     return {**figure, "must": must, "met": bool(met), "aim": aim, "aim met": bool(reached)}
-
-
-def written(words: Words, told: NDArray[np.bool_], truth: NDArray[np.int64]) -> dict[str, Any]:
-    """Of what would have been written by itself: how much, and how much of it is right."""
-    right = (words.argmax(axis=1) == truth)[told]
-    precision = round(float(right.mean()), 4) if right.size else None
-    return {"n": int(told.sum()), "coverage": round(float(told.mean()), 4), "precision": precision}
 
 
 def draw(words: Words, truth: NDArray[np.int64], genres: Sequence[str], name: str) -> str:

@@ -48,6 +48,7 @@ def rows(bench: Bench) -> dict[str, Any]:
     if bench.data is not None:
         for kind, tracks in odd_sounds(bench).items():
             found[kind] = _odd(_whole(bench, kind, tracks), len(tracks))
+        found.setdefault("speech", {"left out": "espeak-ng is not installed", "met": False})
     return found
 
 

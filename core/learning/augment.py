@@ -20,7 +20,6 @@ from core.learning import effects
 from core.taxonomy import fold
 
 __all__ = [
-    "AUGMENT_VERSION",
     "EFFECTS",
     "FLOOR",
     "GENRES",
@@ -39,7 +38,6 @@ __all__ = [
 Samples = NDArray[np.float32]  # [m] mono
 Drawn = Callable[[Samples, int, np.random.Generator, float], Samples]
 
-AUGMENT_VERSION = 2  # of all that decides what a copy sounds like; kept copies of others are stale
 FLOOR = 0.1  # no genre gets an effect less often
 MOST = 5  # times the copies that the commonest genre gets
 

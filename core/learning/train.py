@@ -56,7 +56,6 @@ __all__ = [
     "backbone_named",
     "feature_groups",
     "main",
-    "out_of_fold",
     "pooled_by",
     "said_out_of_fold",
     "speak",
@@ -172,20 +171,6 @@ def _answered(cases: Cases, threshold: float | None) -> NDArray[np.bool_]:
     """Which tracks [n] are rightly written; where nothing may be written, the surer half would."""
     bar = float(np.median(cases.sure)) if threshold is None else threshold
     return np.asarray((cases.sure >= bar) & cases.right)
-
-
-def out_of_fold(
-    tracks: Sequence[Track],
-    folds: NDArray[np.integer[Any]],
-    studio: "Studio",
-    check: "Check",
-    fitted: "Check",
-) -> NDArray[np.float64]:
-    """Return pooled probabilities [tracks, G], each by an ensemble that never met the artist.
-
-    Nor had the artist a say in how much its members count.
-    """
-    return cross_weighted(said_out_of_fold(tracks, folds, studio, check, fitted))
 
 
 def said_out_of_fold(
@@ -314,11 +299,19 @@ def backbone_named(wish: str) -> tuple[str | None, str | None]:
     return wish, source
 
 
-def tags_in(folder: str | None) -> "TagLayer | None":
-    """Return the last layer of the backbone in *folder*; None without one. Raises ModelError."""
+def tags_in(folder: str | None, say: Say = speak) -> "TagLayer | None":
+    """Return the last layer of the backbone in *folder*; None without one. Raises ModelError.
+
+    Where the backbone is of an older program and has none, that is said: the model will start
+    from nothing and cannot tell what is of none of its genres.
+    """
     from core.learning.prior import tag_layer
 
-    return None if folder is None else tag_layer(Path(folder))
+    tags = None if folder is None else tag_layer(Path(folder))
+    if folder is not None and tags is None:
+        remedy = "run: python -m core.learning.backbone"
+        say({"event": "note", "text": f"the backbone is here without its tags; {remedy}"})
+    return tags
 
 
 def _train_folder(wishes: argparse.Namespace, say: Say) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from core.learning import backbone as conversion
 from core.learning.fitting import regress
 from core.learning.prior import TAGS_FILE, TagLayer, tag_layer
+from core.learning.train import tags_in
 from core.registry import backbone_dir, backbone_source
 from core.taxonomy import SPOKEN_OF, TAGS, fold, tags_of
 
@@ -95,7 +96,7 @@ def test_the_kept_layer_makes_the_networks_tags() -> None:
 
 
 def test_a_folder_of_an_older_program_has_no_layer(tmp_path: Path) -> None:
-    """It is made anew by the next setup; until then nothing fails."""
+    """It is made anew by the next setup; until then nothing fails, and who trains is told."""
     network = tmp_path / "backbone.tflite"
     network.write_bytes(b"a network")
     hashes = {network.name: hashlib.sha256(network.read_bytes()).hexdigest()}
@@ -104,3 +105,8 @@ def test_a_folder_of_an_older_program_has_no_layer(tmp_path: Path) -> None:
 
     assert tag_layer(tmp_path) is None
     assert not (tmp_path / TAGS_FILE).exists()
+    told: list[dict[str, object]] = []
+    assert tags_in(str(tmp_path), told.append) is None
+    assert tags_in(None, told.append) is None
+    assert len(told) == 1
+    assert "without its tags" in str(told)
