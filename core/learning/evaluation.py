@@ -20,6 +20,7 @@ from core.errors import GenrewatchError, TrainingError
 from core.learning import findings, report
 from core.learning.dataset import (
     LABEL_WEIGHT,
+    Sample,
     Track,
     find_samples,
     from_labels,
@@ -104,11 +105,15 @@ def _biased(said: Sequence[Track]) -> tuple[str, ...]:
     return (note,) if prompted else ()
 
 
-def of_samples(wishes: argparse.Namespace, bench: "Bench") -> Findings:
-    """Evaluate on a folder of samples, as `train` would learn from it; raises TrainingError."""
+def of_samples(
+    samples: Sequence[Sample], note: str, wishes: argparse.Namespace, bench: "Bench"
+) -> Findings:
+    """Evaluate on *samples*, as `train` would learn from them; raises TrainingError.
+
+    *note* says how their artists are known.
+    """
     from core.learning.examine import examine
 
-    samples, note = find_samples(wishes.sample_dir, wishes.groups)
     backbone, _ = backbone_named(wishes.backbone)
     augmentation = Augmentation(factor=wishes.augment_factor, seed=wishes.seed)
     material = hear_all(
@@ -156,11 +161,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _found(wishes: argparse.Namespace, ready: Callable[[], None]) -> Findings:
     if wishes.library is None:
-        samples, _ = find_samples(wishes.sample_dir, wishes.groups)
+        samples, note = find_samples(wishes.sample_dir, wishes.groups)
         require_telling(samples)
         require_enough(samples)
         ready()
-        return of_samples(wishes, _bench(wishes))
+        return of_samples(samples, note, wishes, _bench(wishes))
     require_telling(_named(wishes.library))
     ready()
     _, source = backbone_named(wishes.backbone)
