@@ -133,16 +133,16 @@ PLAIN = ("equaliser", "noise", "loudness")  # what --no-advanced-aug leaves, for
 
 # Where music of a genre is found in that state more often than other music. No chance is more
 # than doubled, or the effect alone would tell the genre.
-_LOUD = {"drive": Setting(chance=0.45, strength=1.25), "loudness": Setting(chance=0.6)}
+_LOUD = {"drive": Setting(chance=0.3), "loudness": Setting(chance=0.6)}
 _HEAVY = {"bass": Setting(chance=0.45, strength=1.25)}
-_HALL = {"room": Setting(chance=0.45, strength=1.25), "drive": Setting(chance=0.1, strength=0.5)}
+_HALL = {"room": Setting(chance=0.45, strength=1.25), "drive": Setting(chance=0.2)}
 _CLUB = {**_HEAVY, "tempo": Setting(chance=0.4), "pitch": Setting(chance=0.4)}
 _OLD = {"speaker": Setting(chance=0.35), "noise": Setting(chance=0.5)}
 GENRES: Mapping[str, Mapping[str, Setting]] = {
     "metal": _LOUD,
     "punk": _LOUD,
-    "rock": {"drive": Setting(chance=0.35)},
-    "indie": {"drive": Setting(chance=0.35)},
+    "rock": {"drive": Setting(chance=0.28)},
+    "indie": {"drive": Setting(chance=0.28)},
     "hiphop": {**_CLUB, "codec": Setting(chance=0.4)},
     "rap": {**_CLUB, "codec": Setting(chance=0.4)},
     "reggae": {**_HEAVY, "room": Setting(chance=0.35)},
