@@ -171,11 +171,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m core.learning.base")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--version", help='default: "base-3", without a backbone "base-3-plain"')
+    parser.add_argument("--version", help='default: "base-4", without a backbone "base-4-plain"')
     parser.add_argument("--backbone", default="none", help='its folder, or "none"')
     parser.add_argument("--created", default="2026-11-24T00:00:00+00:00", help="ISO 8601 UTC")
     wishes = parser.parse_args(argv)
-    version = wishes.version or ("base-3-plain" if wishes.backbone == "none" else "base-3")
+    version = wishes.version or ("base-4-plain" if wishes.backbone == "none" else "base-4")
     try:
         folder = build(
             wishes.data,
