@@ -21,7 +21,7 @@ from core.library.keys import give_keys
 
 __all__ = ["BACKUPS", "SCHEMA_VERSION", "on_disk", "open_library", "writing"]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 BUSY_TIMEOUT_S = 30.0
 BACKUPS = "backups"  # the folder of backups beside the record
 
@@ -60,6 +60,13 @@ def m004_keys(db: Database) -> None:
 def m005_replaced(db: Database) -> None:
     """Tell what was done to a file from what was done to another of its track that lay there."""
     db.execute("alter table tag_writes add column replaced integer not null default 0")
+
+
+@migrations()
+def m006_taste(db: Database) -> None:
+    """Keep first guesses, batches of edits, audits, the person's taxonomy, lots of writes."""
+    for statement in TASTE:
+        db.execute(statement)
 
 
 def open_library(path: Path) -> Database:
@@ -353,4 +360,67 @@ KEYS = (
         for table in ("files", "feedback")
         for key in ("composer", "artist", "album")
     ),
+)
+
+TASTE = (
+    """
+    create table batches (
+        id integer primary key,
+        begun_at text not null,           -- ISO 8601 UTC, of its first edit
+        ended_at text not null,           -- and of its last
+        whose text not null check (whose in ('person', 'program')),  -- as it looks, or as answered
+        answered_at text                  -- when a person said whose; null until then
+    ) strict
+    """,
+    "alter table feedback add column batch integer references batches (id)",  # of many
+    "create index feedback_by_batch on feedback (batch) where batch is not null",
+    """
+    create table taxonomy (
+        folded text not null,             -- of the genre that this is about
+        genre text not null,              -- as the person writes it
+        relation text not null check (relation in ('alias', 'parent')),
+        target text not null,             -- what it means, or belongs to
+        at text not null,
+        primary key (folded, relation)
+    ) strict
+    """,
+    """
+    create table arrivals (
+        fingerprint text primary key references tracks (fingerprint),
+        genre text,                       -- the first guess, never changed; null for none
+        confidence real not null,
+        sure real not null,               -- what was held against the threshold
+        source text not null,             -- whose word it was: the model's, the memory's
+        model_version text not null,
+        met integer not null,             -- whether somebody had named its artist before
+        decision text not null,           -- 'written', 'guessed', 'not sure' or 'left'
+        at text not null
+    ) strict
+    """,
+    "create index arrivals_by_time on arrivals (at)",
+    """
+    create table audits (
+        fingerprint text primary key references tracks (fingerprint),
+        why text not null check (why in ('first writes', 'random')),
+        asked_at text not null,
+        answered_at text                  -- null while nobody has answered
+    ) strict
+    """,
+    """
+    create table lessons (
+        path blob primary key,            -- a file of a tagged library that is learned from
+        tagged text not null,             -- JSON list: its genres as read
+        genre text not null,              -- the one that is learned, cleaned
+        artist_key text not null,
+        turn integer not null,            -- when it is heard: each artist and genre early
+        fingerprint text references tracks (fingerprint),  -- null until heard
+        state text not null check (state in ('waiting', 'heard', 'failed')),
+        reason text not null default '',
+        doubted real,                     -- what the others say for its genre, where that is little
+        at text not null
+    ) strict
+    """,
+    "create index lessons_by_turn on lessons (state, turn)",
+    "alter table tag_writes add column lot integer",  # writes of one act share the first one's id
+    "create index tag_writes_by_lot on tag_writes (lot) where lot is not null",
 )
