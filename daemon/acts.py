@@ -28,6 +28,7 @@ from core.stamp import Stamp
 from core.tags import WriteResult, journal
 from core.tags.journal import Witness, Writer
 from daemon import meeting, processes, undoing
+from daemon.arriving import keep_first_guess
 from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.classification import Classification, Explanation
 from daemon.config import Config
@@ -204,6 +205,8 @@ class Desk:
         hearing = self._hear(row.path, row)
         verdict = self._judge.verdict(hearing, row)
         decision = self._judge.decide(verdict, row, asked=True)
+        if not dry_run:
+            keep_first_guess(self._db, row, verdict, decision, now)
         if decision.action is not Action.WRITE or decision.genre is None:
             if not dry_run:
                 self._remember_decision(row, hearing, verdict, decision, now)

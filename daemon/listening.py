@@ -17,6 +17,7 @@ from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.taxonomy import fold, fold_all
 from daemon import lifecycle, processes
+from daemon.arriving import keep_first_guess
 from daemon.backbone import backbone_folder
 from daemon.config import Config
 from daemon.jobs import BACKLOG, HEAR, Job
@@ -113,8 +114,9 @@ class Listening:
         at_hand = self._underway.hand(row.path)
         at_hand.stamp = row.stamp  # the state of the file that is decided about
         verdict = self._judge.verdict(kept, row)
-        hearings.save_verdict(self._db, verdict_row(kept.fingerprint, verdict), self._now())
         decision = self._judge.decide(verdict, row, unwritable=at_hand.unwritable)
+        keep_first_guess(self._db, row, verdict, decision, self._now())
+        hearings.save_verdict(self._db, verdict_row(kept.fingerprint, verdict), self._now())
         if row.state == "tagged":
             self._handle(lifecycle.Heard(path=row.path, decision=self._change(verdict, row)))
             return
