@@ -99,6 +99,7 @@ class Policy:
         "Soundtrack",
         "World",
     )
+    album_by_track: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 Used by the daemon for each file, and by the commands and the page for the files named.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from sqlite_utils import Database
 
 from core import registry
 from core.decision import memory
+from core.decision.album import Album, album_of, albums, pooled
 from core.decision.beyond import Beyond, Known, Spread, beyond, library_spread
 from core.decision.feedback import Origin
 from core.decision.memory import Evidence
@@ -35,7 +37,7 @@ from core.library.hearings import HearingRow, VerdictRow
 from core.registry import Answers, Calibration, Manifest
 from core.taxonomy import fold, fold_all, meaningful, spell
 from daemon.classification import SegmentView
-from daemon.config import Policy
+from daemon.config import Policy, expand
 
 if TYPE_CHECKING:
     from core.analysis import Hearing
@@ -90,6 +92,7 @@ class Judge:
         self._models = models
         self._policy = policy
         self._broad = fold_all(policy.broad_genres)
+        self._by_track = tuple(expand(folder) for folder in policy.album_by_track)
         self._model: Model | None = None
         self._footing: tuple[tuple[str, int], Footing] | None = None  # as of a model and a word
         self._spreads: tuple[Known, int, Spread] | None = None  # of a model, good up to a hearing
@@ -115,9 +118,40 @@ class Judge:
 
     def verdict(self, hearing: HearingRow, row: FileRow) -> Verdict:
         """Return what model and memory say of the track."""
-        verdict = self.by_model(hearing)
+        blended = memory.blend(self.by_model(hearing), self.evidence(hearing, row))
+        return self._finished(hearing, blended)
+
+    def album(self, row: FileRow) -> Album | None:
+        """Return the album that the file is judged with; None where it is judged alone."""
+        return album_of(row.path, row.keys, self._by_track)
+
+    def album_verdicts(self, heard: Sequence[tuple[HearingRow, FileRow]]) -> dict[str, Verdict]:
+        """Return the verdicts on tracks that settled together, by fingerprint.
+
+        Those of one album get one genre by default, from what was heard in all of them and
+        what is said of any; a person's word on a track, and what was refused for it, stand.
+        """
+        found: dict[str, Verdict] = {}
+        for members in albums(heard, lambda item: self.album(item[1])):
+            by_track = {hearing.fingerprint: (hearing, row) for hearing, row in members}
+            found |= self._judged_together(list(by_track.values()))
+        return found
+
+    def _judged_together(self, members: Sequence[tuple[HearingRow, FileRow]]) -> dict[str, Verdict]:
+        alone = [self.by_model(hearing) for hearing, _ in members]
+        said = [self.evidence(hearing, row) for hearing, row in members]
+        whole, shared = pooled(alone), memory.on_average(said)
+        if whole is not None:
+            alone = [replace(whole, segments=one.segments) if one.genres else one for one in alone]
+            said = [replace(shared, track=own.track) for own in said]
+        return {
+            hearing.fingerprint: self._finished(hearing, memory.blend(verdict, own))
+            for (hearing, _), verdict, own in zip(members, alone, said, strict=True)
+        }
+
+    def _finished(self, hearing: HearingRow, blended: Verdict) -> Verdict:
+        """*blended* without what a person refused for the track, spelled as they do."""
         rejected = memory.rejected_genres(self._db, hearing.fingerprint)
-        blended = memory.blend(verdict, self.evidence(hearing, row))
         return self._spelled(memory.without(blended, rejected))
 
     def evidence(self, hearing: HearingRow, row: FileRow) -> Evidence:

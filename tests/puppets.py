@@ -47,10 +47,13 @@ class Crash(BaseException):
     """The process is gone, here and now."""
 
 
-def paper(path: Path, audio: str, genres: tuple[str, ...] = (), title: str = "") -> None:
-    """Write a paper file, as a program does that writes in place."""
+def paper(
+    path: Path, audio: str, genres: tuple[str, ...] = (), title: str = "", **whose: str
+) -> None:
+    """Write a paper file, as a program does that writes in place; *whose*: artist and album."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"audio": audio, "genres": list(genres), "title": title}), "utf-8")
+    said = {"audio": audio, "genres": list(genres), "title": title, **whose}
+    path.write_text(json.dumps(said), "utf-8")
 
 
 def read_paper(path: Path | str) -> dict[str, Any]:
@@ -288,9 +291,17 @@ def _probe(path: str, *, whole: bool = False) -> Probe:
         born_ns=born_ns(path),
         whole=_digest(Path(path).read_bytes()) if whole else "",
         tag=TagReading(
-            format="paper", genres=tuple(said["genres"]), other=said["title"], title=said["title"]
+            format="paper",
+            genres=tuple(said["genres"]),
+            other=said["title"],
+            title=said["title"],
+            **_whose(said),
         ),
     )
+
+
+def _whose(said: dict[str, Any]) -> dict[str, str]:
+    return {key: said[key] for key in ("artist", "album", "album_artist") if key in said}
 
 
 def _hearing(path: str, folder: str, *, embedded: bool) -> Hearing:
@@ -348,7 +359,7 @@ def prepare(
         return _prepared(path, old, genres, before, None)
     shutil.copyfile(path, scratch)
     point()
-    paper(Path(scratch), said["audio"], genres, said["title"])
+    paper(Path(scratch), said["audio"], genres, said["title"], **_whose(said))
     point()
     return _prepared(path, old, genres, before, scratch)
 

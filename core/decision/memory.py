@@ -7,7 +7,7 @@ artists with two genres the model decides between them.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,7 +21,16 @@ from core.library.feedback_log import FeedbackRow
 from core.names import Keys
 from core.taxonomy import fold
 
-__all__ = ["Counts", "Evidence", "blend", "neighbours", "recall", "rejected_genres", "without"]
+__all__ = [
+    "Counts",
+    "Evidence",
+    "blend",
+    "neighbours",
+    "on_average",
+    "recall",
+    "rejected_genres",
+    "without",
+]
 
 # Tuned in simulation on libraries that no reported figure is about.
 KAPPA = 0.5  # how many files of the model's word a person's word weighs against
@@ -110,6 +119,27 @@ def rejected_genres(db: Database, fingerprint: str) -> frozenset[str]:
     return frozenset(rejected)
 
 
+def on_average(said: Sequence[Evidence]) -> Evidence:
+    """Return what bears on tracks that are judged together: of all but their own words, the mean.
+
+    *said* is what bears on each, and not empty.
+    """
+
+    def mean(counts: list[Counts]) -> Counts:
+        return Counts(
+            said=_mean([item.said for item in counts]),
+            refused=_mean([item.refused for item in counts]),
+        )
+
+    return Evidence(
+        album=mean([item.album for item in said]),
+        composer=mean([item.composer for item in said]),
+        artist=mean([item.artist for item in said]),
+        neighbours=mean([item.neighbours for item in said]),
+        spelled={folded: genre for item in said for folded, genre in item.spelled.items()},
+    )
+
+
 def blend(verdict: Verdict, said: Evidence) -> Verdict:
     """Return *verdict* as changed by what is *said*; the closest source speaks last."""
     if said.track is not None:
@@ -175,6 +205,14 @@ def _by_authority(said: Evidence) -> tuple[tuple[str, Counts], ...]:
         ("composer", said.composer),
         ("album", said.album),
     )
+
+
+def _mean(weights: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    sums: dict[str, float] = defaultdict(float)
+    for each in weights:
+        for genre, weight in each.items():
+            sums[genre] += weight / len(weights)
+    return dict(sums)
 
 
 def _counted(words: Iterable[Said]) -> Counts:
