@@ -134,7 +134,10 @@ class Training:
     nightly: bool = True
     at: str = "03:30"
     grace_hours: float = 12.0
-    minimum_feedback: int = 1
+    minimum_feedback: int = 20
+    minimum_artists: int = 5
+    on_battery: bool = False
+    max_load: float = 0.5
     max_minutes: float = 30.0
     max_memory_mb: int = 2048
 
@@ -184,6 +187,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "workers.max_memory_mb": (512, 1_000_000),
     "training.grace_hours": (0.01, 24.0),
     "training.minimum_feedback": (1, 100_000),
+    "training.minimum_artists": (1, 100_000),
+    "training.max_load": (0.01, 1000.0),
     "training.max_minutes": (0.1, 1440.0),
     "training.max_memory_mb": (256, 1_000_000),
     "web.port": (1, 65535),

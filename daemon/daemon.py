@@ -22,6 +22,7 @@ from daemon import processes, training
 from daemon.app import App, set_up_logging
 from daemon.backbone import backbone_trouble
 from daemon.config import Config, expand
+from daemon.patience import WAITS, Machine
 from daemon.power import on_battery
 from daemon.processes import Workers
 from daemon.restore import back_up_daily
@@ -76,7 +77,8 @@ def _watch(app: App, config: Config) -> None:
         nice=options.nice,
         memory_mb=options.max_memory_mb,
     )
-    trainer = training.Background(app.state, config)
+    machine = Machine(busy=lambda: not supervisor.is_at_rest())
+    trainer = training.Background(app.state, config, machine)
     supervisor = Supervisor(
         app.db,
         app.models,
@@ -112,6 +114,7 @@ def _watch(app: App, config: Config) -> None:
 def _introduce(app: App, config: Config) -> None:
     folders = [expand(folder) for folder in config.watch.folders]
     runs.set_setting(app.db, "config_error", None)
+    runs.set_setting(app.db, WAITS, None)
     runs.set_setting(
         app.db,
         "daemon",

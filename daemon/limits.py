@@ -1,4 +1,4 @@
-"""What a worker may take of memory and time, and how it is held to that.
+"""What a worker and the trainer may take of memory and time, and how a worker is held to that.
 
 A worker binds itself before its first job, so that the kernel keeps the bounds whatever a
 hostile file makes of a decoder. Where the kernel keeps no bound on memory (macOS), the
@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["bind_worker", "bound_cpu", "held_mb", "seconds_for"]
+__all__ = ["bind_worker", "bound_cpu", "held_mb", "seconds_for", "trainer_mb"]
 
 LINUX = sys.platform.startswith("linux")
 MEGABYTE = 1 << 20
@@ -21,6 +21,7 @@ LISTENING = 20.0  # seconds of audio read through in one, however slow the machi
 MOST_S = 1800.0  # what size and what length may add at most, since both can be made up
 FIRST_TO_GO = "800"  # of 1000: the kernel, out of memory, ends a worker before the daemon
 CPU_SLACK_S = 60.0
+TRAINER_SHARE = 0.2  # of the machine's memory that a training may take at most
 
 
 def bind_worker(memory_mb: int) -> None:
@@ -52,6 +53,22 @@ def bound_cpu(seconds: float) -> None:
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def trainer_mb(most: float, machine_mb: float | None = None) -> float:
+    """Return what a training may take: *most* MB, or a fifth of the machine's, whichever is less.
+
+    *machine_mb* is by default what the system says it has; where it says nothing, *most* holds.
+    """
+    there = _machine_mb() if machine_mb is None else machine_mb
+    return min(most, TRAINER_SHARE * there) if there > 0 else most
+
+
+def _machine_mb() -> float:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
+    except (OSError, ValueError):  # unknown to this system
+        return 0.0
 
 
 def held_mb(pid: int) -> float:

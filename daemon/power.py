@@ -1,13 +1,14 @@
-"""Does the machine run on its battery? The one door to what each system says of its power.
+"""Does the machine run on its battery, and is it busy? The one door to what systems say of it.
 
-Where nothing is known it counts as mains: better read a library than wait for ever.
+Where nothing is known it counts as plugged in and idle: better read a library than wait for ever.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["on_battery", "pmset_on_battery", "sysfs_on_battery"]
+__all__ = ["load_per_core", "on_battery", "pmset_on_battery", "sysfs_on_battery"]
 
 SUPPLIES = Path("/sys/class/power_supply")
 ANSWER_S = 10.0
@@ -18,6 +19,14 @@ def on_battery() -> bool:
     if sys.platform == "darwin":
         return pmset_on_battery(_pmset())
     return sysfs_on_battery(SUPPLIES)
+
+
+def load_per_core() -> float:
+    """Return how many processes wanted a core at a time, for each core, over five minutes."""
+    try:
+        return os.getloadavg()[1] / (os.cpu_count() or 1)
+    except OSError:
+        return 0.0
 
 
 def sysfs_on_battery(supplies: Path) -> bool:

@@ -272,7 +272,8 @@ def _show_model(status: Status) -> None:
     else:
         say("Last training: none yet")
     if status.next_training:
-        say(f"Next training: {_local(status.next_training)}")
+        waits = f" ({status.training_waits})" if status.training_waits else ""
+        say(f"Next training: {_local(status.next_training)}{waits}")
 
 
 def _figure(metrics: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.backbone import backbone_trouble, model_trouble
 from daemon.config import Config, expand
+from daemon.patience import NO_START, WAITS, to_learn, too_little
 from daemon.promises import promise_of
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
@@ -58,6 +59,7 @@ class Status:
     promise: dict[str, Any]  # on what it rests, and what is written
     last_training: dict[str, Any] | None
     next_training: str | None
+    training_waits: str | None  # for what: labels, mains power, an idle machine
     trouble: tuple[str, ...]  # whatever needs the user
 
 
@@ -94,6 +96,7 @@ def collect(
         promise=promise,
         last_training=_last_training(db),
         next_training=next_night(config.training, now) if config.training.nightly else None,
+        training_waits=_waits(db, config, running=running),
         trouble=_trouble(
             db,
             fault,
@@ -101,6 +104,7 @@ def collect(
             promise.get("trouble"),
             backbone_trouble(config.model),
             undo_trouble(db, config.tags),
+            _no_start(db),
         ),
     )
 
@@ -133,6 +137,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "promise": status.promise,
         "last_training": status.last_training,
         "next_training": status.next_training,
+        "training_waits": status.training_waits,
         "trouble": list(status.trouble),
     }
 
@@ -189,6 +194,19 @@ def _trouble(db: Database, *faults: str | None) -> tuple[str, ...]:
     told = [*faults, runs.get_setting(db, "config_error")]
     told += runs.get_setting(db, "watch_trouble") or []
     return tuple(dict.fromkeys(filter(None, told)))
+
+
+def _waits(db: Database, config: Config, *, running: bool) -> str | None:
+    """Say what the next training waits for, if for anything that is known now."""
+    if not config.training.nightly:
+        return None
+    machine: str | None = runs.get_setting(db, WAITS) if running else None
+    return too_little(config.training, *to_learn(db)) or machine
+
+
+def _no_start(db: Database) -> str | None:
+    run = runs.last_run(db)
+    return run.reason if run is not None and run.reason.startswith(NO_START) else None
 
 
 def _last_training(db: Database) -> dict[str, Any] | None:

@@ -1,4 +1,8 @@
-"""Have a model trained, by night or by command: one at a time, in a process of its own."""
+"""Have a model trained, by night or by command: one at a time, in a process of its own.
+
+A night waits for something to learn and for the machine; a command does not. Whatever keeps
+the trainer from starting is one stated reason, however many nights it lasts.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +20,8 @@ from core.library.schema import open_library
 from daemon import processes
 from daemon.backbone import backbone_folder, open_models
 from daemon.config import Config
+from daemon.limits import trainer_mb
+from daemon.patience import NO_START, WAITS, Machine, to_learn, too_little, wait
 from daemon.state import State, locked
 
 __all__ = ["Background", "Outcome", "retrain", "train_from_samples"]
@@ -54,15 +60,7 @@ def retrain(
         newest = feedback_log.last_feedback_id(db)
         outcome = _outcome(db, state, config, asked_by, progress, stopped)
         learned = newest if outcome.outcome in ("promoted", "refused") else 0
-        runs.end_run(
-            db,
-            run,
-            outcome.outcome,
-            outcome.reason,
-            _now(),
-            version=outcome.version,
-            last_feedback=learned,
-        )
+        _end(db, run, outcome, learned)
         return outcome
 
 
@@ -89,9 +87,10 @@ def train_from_samples(
 class Background:
     """The nightly training on a thread of its own, so that watching goes on."""
 
-    def __init__(self, state: State, config: Config) -> None:
+    def __init__(self, state: State, config: Config, machine: Machine | None = None) -> None:
         self._state = state
         self._config = config
+        self._machine = machine or Machine()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -110,14 +109,48 @@ class Background:
     def _run(self) -> None:
         db = open_library(self._state.library)
         try:
-            outcome = retrain(
-                db, self._state, self._config, asked_by="night", stopped=self._stopped
-            )
+            outcome = self._night(db)
             log.info("nightly training", outcome=outcome.outcome, reason=outcome.reason)
         except GenrewatchError as error:
             log.warning("no training tonight", reason=error.reason)
         finally:
             db.close()
+
+    def _night(self, db: Database) -> Outcome:
+        """Wait for the machine where there is something to learn, then train."""
+        late = None if _nothing_new(db, self._config) else self._waited(db)
+        if self._stopped.is_set():  # unrecorded, so that the next start makes up for the night
+            return Outcome(outcome="skipped", reason="stopped with the daemon")
+        if late is not None:
+            return _given_up(db, late)
+        return retrain(db, self._state, self._config, asked_by="night", stopped=self._stopped)
+
+    def _waited(self, db: Database) -> str | None:
+        return wait(
+            self._config.training,
+            self._machine,
+            lambda why: runs.set_setting(db, WAITS, why),
+            self._stopped.wait,
+        )
+
+
+def _given_up(db: Database, reason: str) -> Outcome:
+    outcome = Outcome(outcome="skipped", reason=reason)
+    _end(db, runs.begin_run(db, "night", _now()), outcome)
+    return outcome
+
+
+def _end(db: Database, run: int, outcome: Outcome, learned: int = 0) -> None:
+    runs.end_run(
+        db,
+        run,
+        outcome.outcome,
+        outcome.reason,
+        _now(),
+        version=outcome.version,
+        last_feedback=learned,
+    )
+    runs.forget_same_before(db, run)
 
 
 def _outcome(
@@ -138,9 +171,7 @@ def _outcome(
 
 
 def _nothing_new(db: Database, config: Config) -> str | None:
-    new = feedback_log.count_since(db, runs.last_learned_feedback(db))
-    needed = config.training.minimum_feedback
-    return f"nothing to learn yet: {new} of {needed} new labels" if new < needed else None
+    return too_little(config.training, *to_learn(db))
 
 
 def _train(
@@ -149,10 +180,17 @@ def _train(
     models = open_models(state.models, config.model)
     now = _now()
     version = models.new_version(f"{now:%Y-%m-%d}")
-    for message in _messages(state, config, models, version, now, stopped):
-        progress(message)
-        if message.get("event") == "done":
-            return _finish(models, message, version)
+    began = False
+    try:
+        for message in _messages(state, config, models, version, now, stopped):
+            began = True
+            progress(message)
+            if message.get("event") == "done":
+                return _finish(models, message, version)
+    except TrainingError as error:
+        if began or (stopped is not None and stopped.is_set()):
+            raise
+        return Outcome(outcome="skipped", reason=f"{NO_START}: {error.what}; run `make setup`")
     return Outcome(outcome="failed", reason="the training ended without a word")
 
 
@@ -174,7 +212,7 @@ def _messages(
             *("--version", version),
             *("--created", now.isoformat(timespec="seconds")),
             *("--max-minutes", str(limits.max_minutes)),
-            *("--max-memory-mb", str(limits.max_memory_mb)),
+            *("--max-memory-mb", str(trainer_mb(limits.max_memory_mb))),
             *_backbone(config),
         ],
         seconds=limits.max_minutes * 60 + 60,

@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("--version")
     wishes, _ = parser.parse_known_args()
     how = os.environ["PUPPET"]
+    if how == "does not start":
+        raise ModuleNotFoundError("no such library")
     say({"event": "progress", "stage": "training", "done": 0, "total": 1})
     folder = wishes.out / wishes.version
     if how != "dies at once":

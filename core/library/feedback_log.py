@@ -17,6 +17,7 @@ __all__ = [
     "count_since",
     "feedback_after",
     "feedback_of_track",
+    "labels_since",
     "last_feedback_id",
     "learn_spelling",
     "record_feedback",
@@ -95,6 +96,29 @@ def count_since(db: Database, last_id: int) -> int:
     """Return how many feedback rows came after *last_id*."""
     count: int = db.execute("select count(*) from feedback where id > ?", [last_id]).fetchone()[0]
     return count
+
+
+def labels_since(db: Database, last_id: int) -> list[tuple[str, str]]:
+    """Return (fingerprint, artist) of the tracks that a person named the genre of after *last_id*.
+
+    Artist is a key, the folder where nobody is named. Words of a program's batch are none.
+    """
+    rows = db.execute(
+        f"""
+        select feedback.fingerprint, feedback.artist_key, feedback.path
+        from feedback
+        left join batches on batches.id = feedback.batch
+        where feedback.id > ?
+            and feedback.id in (
+                select max(id) from feedback where kind != 'reversion' group by fingerprint
+            )
+            and feedback.kind in ({", ".join("?" * len(NAMED))})
+            and feedback.new != '[]'
+            and coalesce(batches.whose, 'person') = 'person'
+        """,
+        [last_id, *NAMED],
+    )
+    return [(row[0], row[1] or path_text(row[2]).rpartition("/")[0]) for row in rows]
 
 
 def learn_spelling(db: Database, folded: str, spelling: str, now: datetime) -> None:

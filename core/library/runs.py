@@ -15,6 +15,7 @@ __all__ = [
     "begin_run",
     "data_version",
     "end_run",
+    "forget_same_before",
     "get_setting",
     "last_learned_feedback",
     "last_run",
@@ -62,6 +63,25 @@ def end_run(
         "where id = ?",
         [time_text(now), outcome, reason, version, last_feedback, run],
     )
+
+
+def forget_same_before(db: Database, run: int) -> bool:
+    """Forget the training before *run* where both were skipped for one reason; say whether.
+
+    What keeps us from training for a month is one fact, not thirty.
+    """
+    found = db.execute(
+        """
+        delete from runs
+        where id = (select max(id) from runs where id < :run and ended_at is not null)
+            and outcome = 'skipped'
+            and (asked_by, outcome, reason) = (
+                select asked_by, outcome, reason from runs where id = :run
+            )
+        """,
+        {"run": run},
+    )
+    return found.rowcount > 0
 
 
 def last_run(db: Database) -> RunRow | None:

@@ -7,6 +7,7 @@ it does, the model in use is the one before or the one that was proven, and neve
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,17 +18,21 @@ from core.errors import ModelError, TrainingError
 from core.library import feedback_log, runs
 from daemon import processes, training
 from daemon.config import Config, Training
+from daemon.patience import NO_START, WAITS, Machine
 from daemon.state import State, locked
 from tests.conftest import until
 from tests.puppets import GENRES, PaperHouse, guess, paper
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
+EAGER = Training(minimum_feedback=1, minimum_artists=1)  # one word is enough
+IDLE = Machine(on_battery=lambda: False, load=lambda: 0.0)
 
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PaperHouse]:
     """A house with one correction to learn from, whose trainer is a puppet."""
     made = PaperHouse(tmp_path)
+    made.config = replace(made.config, training=EAGER)
     monkeypatch.setattr(processes, "NIGHTLY", "tests.puppet_trainer")
     monkeypatch.setattr(processes, "TRAIN", "tests.puppet_trainer")
     monkeypatch.setattr(registry, "base_dir", lambda *, backbone: made.models / "one")
@@ -58,6 +63,7 @@ def champion(house: PaperHouse) -> str:
         ("failed", "failed"),
         ("skipped", "skipped"),
         ("raises", "failed"),
+        ("does not start", "skipped"),
         ("says nothing", "failed"),
         ("dies at once", "failed"),
         ("dies at the end", "failed"),
@@ -137,13 +143,67 @@ def test_too_few_words_are_no_night(house: PaperHouse, monkeypatch: pytest.Monke
     monkeypatch.setenv("PUPPET", "promotes")
     house.config = Config(training=Training(minimum_feedback=2))
 
-    assert night(house).outcome == "skipped"
+    came = night(house)
+
+    assert (came.outcome, came.reason) == ("skipped", "nothing to learn yet, 1 of 2 new labels")
+
+
+def test_a_trainer_that_cannot_start_is_one_reason(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many nights it lasts, the record says it once; then it trains on the same words."""
+    monkeypatch.setenv("PUPPET", "does not start")
+    for _ in range(3):
+        came = night(house)
+
+    kept = house.db.execute("select outcome, reason from runs").fetchall()
+    assert kept == [("skipped", came.reason)]
+    assert came.reason.startswith(NO_START)
+    assert "no such library" in came.reason
+    monkeypatch.setenv("PUPPET", "promotes")
+    assert night(house).outcome == "promoted"
+
+
+def test_a_night_waits_for_the_machine(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On its battery it trains nothing; status hears why, and a stop leaves the night undone."""
+    monkeypatch.setenv("PUPPET", "promotes")
+    machine = replace(IDLE, on_battery=lambda: True)
+    trainer = training.Background(State(root=house.root), house.config, machine)
+    trainer.start()
+    until(lambda: runs.get_setting(house.db, WAITS) == "the machine runs on its battery")
+
+    trainer.stop()
+
+    assert champion(house) == "one"
+    assert runs.last_run(house.db) is None
+
+
+def test_a_night_is_given_up_with_its_reason(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the hours of grace have passed, as any outcome is recorded."""
+    monkeypatch.setenv("PUPPET", "promotes")
+    house.config = replace(house.config, training=replace(EAGER, grace_hours=0.00001))
+    trainer = training.Background(
+        State(root=house.root), house.config, replace(IDLE, load=lambda: 3.0)
+    )
+    trainer.start()
+    until(lambda: runs.last_run(house.db) is not None)
+    trainer.stop()
+
+    run = runs.last_run(house.db)
+    assert run is not None
+    assert (run.outcome, run.reason.partition(",")[0]) == (
+        "skipped",
+        "the machine is busy (load 3.0 per core)",
+    )
+    assert champion(house) == "one"
 
 
 def test_a_night_ends_with_the_daemon(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trainer that is deep in its work is not waited for; the champion stays."""
     monkeypatch.setenv("PUPPET", "hangs")
-    trainer = training.Background(State(root=house.root), house.config)
+    trainer = training.Background(State(root=house.root), house.config, IDLE)
     trainer.start()
     until(lambda: len(list(house.models.glob("*-*.1"))) == 1)
 
