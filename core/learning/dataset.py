@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from core.errors import TagError, TrainingError
 
 __all__ = [
+    "DOUBTED",
     "LABEL_WEIGHT",
+    "LESSON_WEIGHT",
     "Label",
     "LeftOut",
+    "Lesson",
     "Material",
     "Replay",
     "Sample",
@@ -30,6 +33,7 @@ __all__ = [
     "embeddings",
     "find_samples",
     "from_labels",
+    "from_lessons",
     "from_replay",
     "genres_of",
     "group_numbers",
@@ -41,6 +45,10 @@ __all__ = [
 ]
 
 LABEL_WEIGHT = 2.0  # what this user says counts more than the collection
+# What a tag said when the library was found is a shop's word as often as the person's, but of
+# just the music that is to be told apart: as much as the collection, half of a person's word.
+LESSON_WEIGHT = 1.0
+DOUBTED = 0.3  # times that, where all others speak against it
 MIN_GROUPS = 2  # artists a genre needs, so that one can be held out
 # What an evaluation needs: with fewer tracks an interval would be 35 points wide, with fewer
 # artists it would say nothing, however many tracks each has.
@@ -61,6 +69,7 @@ class Track:
     fold: int = -1  # in which the model before held it out; -1: none
     embedding: NDArray[np.float32] | None = None  # [200], the backbone's, mean over patches
     unprompted: bool = False  # labelled, and chosen by nothing that the program had said
+    arrived: bool = False  # nobody here said the genre: it stood in the file of a tagged library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +127,14 @@ class Label(Protocol):
     @property
     def embedding(self) -> NDArray[np.float32] | None:
         """[200]; None where the track was heard without a backbone."""
+
+
+class Lesson(Label, Protocol):
+    """What the tag of a library's file says, as `core.library.lessons.learned` gives it."""
+
+    @property
+    def doubted(self) -> bool:
+        """Whether all others speak against it."""
 
 
 # --- sources --------------------------------------------------------------------------------
@@ -227,6 +244,7 @@ def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
     ends = np.searchsorted(held["track"], np.arange(1, count))
     rows = np.split(held["features"].astype(np.float32), ends)
     labelled = held.get("labelled", np.zeros(count, dtype=bool))
+    arrived = held.get("arrived", np.zeros(count, dtype=bool))
     fold = held.get("fold", np.full(count, -1))
     embedding = held.get("embedding")
     tracks = tuple(
@@ -236,6 +254,7 @@ def _replay(held: dict[str, NDArray[Any]], genres: Sequence[str]) -> Replay:
             group=f"replay:{held['group'][i]}",
             features=rows[i],
             labelled=bool(labelled[i]),
+            arrived=bool(arrived[i]),
             fold=int(fold[i]),
             embedding=None if embedding is None else embedding[i].astype(np.float32),
         )
@@ -264,6 +283,20 @@ def from_labels(
         )
         for label in labels
         if len(label.features)
+    )
+
+
+def from_lessons(lessons: Sequence[Lesson]) -> tuple[Track, ...]:
+    """Return what the tags of a library teach as tracks, the doubted ones with less weight."""
+    return tuple(
+        replace(
+            track,
+            weight=LESSON_WEIGHT * (DOUBTED if lesson.doubted else 1.0),
+            labelled=False,
+            arrived=True,
+        )
+        for lesson in lessons
+        for track in from_labels([lesson], weight=LESSON_WEIGHT)
     )
 
 

@@ -200,6 +200,7 @@ def _replay(trained: Trained) -> dict[str, NDArray[Any]]:
         "oof": trained.out_of_fold.astype(np.float16),
         "fold": trained.folds.astype(np.int8),
         "labelled": np.array([track.labelled for track in trained.tracks]),
+        "arrived": np.array([track.arrived for track in trained.tracks]),
     }
 
 

@@ -25,9 +25,11 @@ from core.learning import gate
 from core.learning.dataset import (
     LABEL_WEIGHT,
     Label,
+    Lesson,
     Replay,
     Track,
     from_labels,
+    from_lessons,
     from_replay,
     group_numbers,
     without_embeddings,
@@ -39,7 +41,7 @@ from core.learning.hearing import Progress
 from core.learning.limits import bounded, step_back, use_best_device
 from core.learning.prior import TagLayer
 from core.learning.train import backbone_named, speak, spoken, tags_in, train
-from core.library import feedback_log, hearings
+from core.library import feedback_log, hearings, lessons
 from core.library.schema import open_library
 from core.taxonomy import fold
 
@@ -75,6 +77,7 @@ class Request:
     backbone: str | None = None  # sha256 of the weights of the one that there is
     tags: TagLayer | None = None  # its last layer
     unprompted: frozenset[str] = frozenset()  # labelled tracks that may bear on the promise
+    lessons: Sequence[Lesson] = ()  # what the tags of a library say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +103,14 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     said, notes = learnable(heard, champion.genres)
     notes = (*note, *notes)
     if not said:
-        reason = "nothing of what was said can be learned yet" if labels else NOBODY_SPOKE
+        spoken_of = labels or request.lessons
+        reason = "nothing of what was said can be learned yet" if spoken_of else NOBODY_SPOKE
         return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
     if not request.force and _knows_all(replay, said):
         reason = "the model in use knows all that was said"
         return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
     trained = _challenger(request, merged(replay.tracks, said), progress, check)
-    folder = _written(request, champion, trained, len(said))
+    folder = _written(request, champion, trained)
     progress("gate", 0, 1)
     decision = gate.compare(_evidence(champion, replay, trained))
     metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
@@ -120,7 +124,10 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
 
 
 def _said(request: Request, labels: Sequence[Label]) -> tuple[Track, ...]:
-    return from_labels(labels, weight=LABEL_WEIGHT, unprompted=request.unprompted)
+    """The labels, and the lessons on tracks of which no person said anything."""
+    said = from_labels(labels, weight=LABEL_WEIGHT, unprompted=request.unprompted)
+    named = {track.fingerprint for track in said}
+    return (*said, *(t for t in from_lessons(request.lessons) if t.fingerprint not in named))
 
 
 # --- what is learned from -------------------------------------------------------------------
@@ -173,14 +180,15 @@ def merged(replayed: Sequence[Track], said: Sequence[Track]) -> tuple[Track, ...
     """Return *replayed* and *said* as one: a person's word on a track replaces the replay's.
 
     Labels that a person gave before come from the library anew, so that one taken back is
-    gone. Where a replayed track was named again, its whole group is that artist's.
+    gone, and so do the tags that it came with. Where a replayed track was named again, its
+    whole group is that artist's.
     """
     words = {track.fingerprint: track for track in said}
     artist = {t.group: words[t.fingerprint].group for t in replayed if t.fingerprint in words}
     kept = [
         replace(track, group=artist.get(track.group, track.group))
         for track in replayed
-        if track.fingerprint not in words and not track.labelled
+        if track.fingerprint not in words and not (track.labelled or track.arrived)
     ]
     return (*kept, *words.values())
 
@@ -207,7 +215,7 @@ def comparable(champion: registry.Manifest, replay: Replay, backbone: str | None
 
 def _knows_all(replay: Replay, said: Sequence[Track]) -> bool:
     """Say whether the champion was trained on just these words."""
-    then = {(t.fingerprint, t.genre) for t in replay.tracks if t.labelled}
+    then = {(t.fingerprint, t.genre) for t in replay.tracks if t.labelled or t.arrived}
     return then == {(t.fingerprint, t.genre) for t in said}
 
 
@@ -221,12 +229,15 @@ def _challenger(
     return train(tracks, recipe, progress, check, tags=request.tags)
 
 
-def _written(request: Request, champion: registry.Manifest, trained: Trained, said: int) -> Path:
+def _written(request: Request, champion: registry.Manifest, trained: Trained) -> Path:
     origin = champion.provenance.partition(ORIGIN)[2] or champion.provenance
+    labelled = sum(track.labelled for track in trained.tracks)
+    arrived = sum(track.arrived for track in trained.tracks)
+    tags = f" and the tags of {arrived} in its user's library" if arrived else ""
     paper = Paper(
         version=request.version,
         created=request.created,
-        provenance=f"{said} tracks labelled by its user{ORIGIN}{origin}",
+        provenance=f"{labelled} tracks labelled by its user{tags}{ORIGIN}{origin}",
         licence=champion.licence,
         backbone=champion.backbone,
     )
@@ -281,8 +292,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     limits = {"seconds": wishes.max_minutes * 60, "memory_mb": wishes.max_memory_mb}
     try:
         with bounded(**limits) as check:
-            labels, unprompted = _read(wishes.library)
-            request = replace(_request(wishes), unprompted=unprompted)
+            labels, unprompted, taught = _read(wishes.library)
+            request = replace(_request(wishes), unprompted=unprompted, lessons=taught)
             result = night(request, labels, spoken(speak), check)
     except GenrewatchError as error:
         result = Night(outcome=Outcome.FAILED, reason=error.reason)
@@ -325,8 +336,8 @@ def _request(wishes: argparse.Namespace) -> Request:
     )
 
 
-def _read(library: Path) -> tuple[Sequence[Label], frozenset[str]]:
-    """Read what people said, and of which tracks unprompted.
+def _read(library: Path) -> tuple[Sequence[Label], frozenset[str], Sequence[Lesson]]:
+    """Read what people said, of which tracks unprompted, and what the tags of a library say.
 
     Opened and closed here, so that no lock outlives it.
     """
@@ -335,7 +346,9 @@ def _read(library: Path) -> tuple[Sequence[Label], frozenset[str]]:
     db = open_library(library)
     try:
         told = testimony.unprompted(feedback_log.all_feedback(db))
-        return hearings.labels(db, FEATURE_VERSION), frozenset(item.fingerprint for item in told)
+        unprompted = frozenset(item.fingerprint for item in told)
+        taught = lessons.learned(db, FEATURE_VERSION)
+        return hearings.labels(db, FEATURE_VERSION), unprompted, taught
     finally:
         db.close()
 

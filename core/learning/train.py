@@ -120,7 +120,7 @@ def train(
     )
     doubted = learn_surety(blind)
     cases = blind_cases(honest, truth, groups, None if doubted is None else doubted.sure)
-    collection = cases.only(np.array([not track.labelled for track in tracks]))
+    collection = cases.only(np.array([not (t.labelled or t.arrived) for t in tracks]))
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
     kept = promise(collection, PRECISION)
     strange = _outsiders(tracks, truth, folds, studio, check)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_text, time_text
+from core.names import artist_key
 
 __all__ = [
     "HearingRow",
@@ -289,7 +290,7 @@ def _label(row: Sequence[Any]) -> Label:
     return Label(
         fingerprint=row[0],
         genre=as_list(row[1])[0],
-        group=(row[2] or row[3] or folder).strip().casefold(),
+        group=artist_key(row[2]) or artist_key(row[3]) or folder.strip().casefold(),
         features=_array(row[6], (row[5], -1)),
         embedding=None if row[7] is None else _array(row[7], (-1,)),
     )

@@ -13,7 +13,7 @@ import pytest
 
 from core import registry
 from core.errors import TrainingError
-from core.learning.dataset import Track, from_labels, from_replay
+from core.learning.dataset import LABEL_WEIGHT, Track, from_labels, from_lessons, from_replay
 from core.learning.fitting import no_check
 from core.learning.gate import Outcome
 from core.learning.limits import bounded, step_difference
@@ -30,6 +30,13 @@ class Said:
     group: str
     features: np.ndarray
     embedding: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Taught(Said):
+    """A lesson as the library gives it."""
+
+    doubted: bool = False
 
 
 HOME = Path(__file__).resolve().parents[3]
@@ -65,6 +72,7 @@ def spend(
     *,
     force: bool = False,
     unprompted: frozenset[str] = frozenset(),
+    lessons: Sequence[Taught] = (),
 ) -> Night:
     """Spend a short night."""
     request = Request(
@@ -76,6 +84,7 @@ def spend(
         members=1,
         force=force,
         unprompted=unprompted,
+        lessons=lessons,
     )
     return night(request, labels, silent, no_check)
 
@@ -112,6 +121,53 @@ def test_good_labels_make_a_challenger(champion: Path, some_tracks: tuple[Track,
         Outcome.SKIPPED,
         "the model in use knows all that was said",
     )
+
+
+def test_tags_of_a_library_teach_but_promise_nothing(
+    champion: Path, some_tracks: tuple[Track, ...]
+) -> None:
+    """They are replayed as what they are; a person's word on the same track takes their place."""
+    taught = [
+        Taught(
+            fingerprint=track.fingerprint[:16] + "e" * 16,
+            genre=track.genre,
+            group=f"library {track.group}",
+            features=track.features,
+            doubted=number == 1,
+        )
+        for number, track in enumerate(some_tracks[::8])
+    ]
+    label = replace(said(some_tracks[:1])[0], fingerprint=taught[0].fingerprint)
+
+    outcome = spend(champion, [label], "library-1", lessons=taught)
+
+    manifest = registry.load(champion.parent / "library-1")
+    replayed = {track.fingerprint: track for track in from_replay(manifest.folder).tracks}
+    assert outcome.metrics is not None
+    assert outcome.metrics["labels"] == 1
+    assert "1 tracks labelled by its user and the tags of 11 in its" in manifest.provenance
+    assert sum(track.arrived for track in replayed.values()) == len(taught) - 1
+    assert replayed[label.fingerprint].labelled
+    calibration = registry.load_calibration(manifest)
+    assert calibration.collection is not None
+    assert len(calibration.collection.sure) == len(some_tracks)
+    assert not calibration.library.sure
+    again = spend(manifest.folder, [label], "library-2", lessons=taught)
+    assert again.outcome is Outcome.SKIPPED
+
+
+def test_a_doubted_tag_weighs_less_than_any_word() -> None:
+    """A person's word counts twice a tag's, and that three times a suspicious one's."""
+    row = np.zeros((1, 135), np.float32)
+    lesson = Taught(fingerprint="f", genre="Rock", group="", features=row)
+
+    weights = [
+        from_labels([lesson], weight=LABEL_WEIGHT)[0].weight,
+        from_lessons([lesson])[0].weight,
+        from_lessons([replace(lesson, doubted=True)])[0].weight,
+    ]
+
+    assert weights == [2.0, 1.0, 0.3]
 
 
 def test_poison_is_refused(champion: Path, some_tracks: tuple[Track, ...]) -> None:
