@@ -1,0 +1,1 @@
+"""How fast it learns its user's taste: simulated libraries and people, the real program."""
