@@ -38,13 +38,14 @@ from daemon.limits import seconds_for
 from daemon.processes import Workers
 from daemon.retry import PASSING, tried_again_later
 from daemon.scan import is_on_lost_mount
+from daemon.status import Judged
 from daemon.watch import Rules, walk
 from daemon.writing import Course, Pen, carry_out
 
 if TYPE_CHECKING:
     from core.analysis import Probe
 
-__all__ = ["Desk", "Tagged", "expand_paths"]
+__all__ = ["Desk", "Lot", "Tagged", "expand_paths"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,17 @@ class Tagged:
     written: bool = False
     reason: str = ""
     failed: bool = False
+
+
+@dataclass(slots=True)
+class Lot:
+    """The writes of one act, which are taken back together."""
+
+    first: int = 0  # the id of its first write, 0 until there is one
+
+    def take_in(self, write: WriteRow) -> None:
+        """Take note of a write that was done as a part of this lot."""
+        self.first = write.lot or 0
 
 
 def expand_paths(paths: Iterable[str], rules: Rules) -> Iterator[str]:
@@ -128,33 +140,64 @@ class Desk:
     # writing -----------------------------------------------------------------------------
 
     def tag(
-        self, path: str, genres: tuple[str, ...], now: datetime, *, dry_run: bool, via: str = "tag"
+        self,
+        path: str,
+        genres: tuple[str, ...],
+        now: datetime,
+        *,
+        dry_run: bool,
+        via: str = "tag",
+        lot: Lot | None = None,
     ) -> Tagged:
-        """Write *genres* as a person's word; with none given, the verdict's if it is sure."""
+        """Write *genres* as a person's word; with none given, the verdict's if it is sure.
+
+        As a part of *lot*, if it is given.
+        """
         try:
             row, probe = self._read(path, None if dry_run else now)
             if probe.tag.unwritable:
                 raise UntaggableFile(probe.tag.unwritable)
             if genres:
-                return self._tag_by_word(row, genres, now, dry_run=dry_run, via=via)
+                return self._tag_by_word(row, genres, now, dry_run=dry_run, via=via, lot=lot)
             return self._tag_by_verdict(row, now, dry_run=dry_run)
         except GenrewatchError as error:
             if not dry_run and not isinstance(error, WriteUnderWay):
                 self._set_aside(path, error, now)
             return Tagged(path=path, reason=error.reason, failed=True)
 
-    def confirm_not(self, path: str, genre: str, now: datetime) -> Tagged:
+    def confirm_not(self, path: str, genre: str, now: datetime, *, via: str = "review") -> Tagged:
         """Record that the track is not *genre* ("not this"); the file stays as it is."""
         row = files.file_at(self._db, path)
         if row is None or row.fingerprint is None:
             return Tagged(path=path, reason="nothing is known of this file", failed=True)
-        said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via="review")
+        said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via=via)
         with writing(self._db):
             feedback_log.record_feedback(self._db, said, now)
         kept = self._judge.kept_hearing(row.fingerprint)
         if kept is not None:
             self._remember_verdict(row, self._judge.verdict(kept, row), now)
         return Tagged(path=path, reason=f"remembered: not {genre}")
+
+    def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
+        """Return a file that waits for an answer as it is judged by all that was said by now.
+
+        None where it was settled meanwhile, or is there no more.
+        """
+        row = files.file_at(self._db, item.row.path)
+        if (
+            row is None
+            or row.gone_at
+            or (row.state, row.genres)
+            != (
+                item.row.state,
+                item.row.genres,
+            )
+        ):
+            return None
+        kept = self._judge.kept_hearing(row.fingerprint)
+        if kept is not None:
+            self._remember_verdict(row, self._judge.verdict(kept, row), now)
+        return Judged(row=row, verdict=hearings.verdict_of(self._db, row.fingerprint))
 
     def undo(
         self, path: str, now: datetime, *, dry_run: bool, back_to: int | None = None
@@ -185,20 +228,30 @@ class Desk:
         return [row.path for row in left if row.existing and row.origin == Origin.NONE]
 
     def _tag_by_word(
-        self, row: FileRow, genres: tuple[str, ...], now: datetime, *, dry_run: bool, via: str
+        self,
+        row: FileRow,
+        genres: tuple[str, ...],
+        now: datetime,
+        *,
+        dry_run: bool,
+        via: str,
+        lot: Lot | None,
     ) -> Tagged:
         if dry_run:
             return Tagged(path=row.path, old=row.genres, new=genres, reason="would be written")
         kind = kind_of_word(row.genres, Origin(row.origin), genres)
         self._keep_segments(row)
 
-        def remember(_: WriteRow, written: FileRow) -> None:
+        def remember(write: WriteRow, written: FileRow) -> None:
+            if lot is not None:
+                lot.take_in(write)
             if kind is not None:
                 said = meeting.word(written, kind, old=row.genres, new=written.genres, via=via)
                 feedback_log.record_feedback(self._db, said, now)
             meeting.learn_spellings(self._db, written.genres, now)
 
-        course = self._pen(now).write(row, genres, Origin.PERSON, via, remember)
+        within = None if lot is None else lot.first
+        course = self._pen(now).write(row, genres, Origin.PERSON, via, remember, within)
         return self._written(row, self._carry_out(course), "written")
 
     def _tag_by_verdict(self, row: FileRow, now: datetime, *, dry_run: bool) -> Tagged:
@@ -222,7 +275,10 @@ class Desk:
         return replace(row, genres=past.old, origin=past.old_origin)
 
     def _undo(self, row: FileRow, past: WriteRow, now: datetime) -> FileRow:
-        self._carry_out(self._pen(now).undo(row, past))
+        def unsay(_: WriteRow, written: FileRow) -> None:
+            meeting.unsay(self._db, past, written, now)
+
+        self._carry_out(self._pen(now).undo(row, past, unsay))
         return files.file_at(self._db, row.path) or row
 
     def _pen(self, now: datetime) -> Pen:

@@ -168,23 +168,6 @@ def resume(app: App) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="print the not-sure files and ask nothing")
-@click.pass_obj
-def review(app: App, as_json: bool) -> None:
-    """answer for the files that we are not sure of, one key each"""
-    from daemon import show
-    from daemon.review import walk_through
-    from daemon.status import collect, review_json
-
-    waiting = collect(app.db, app.state, app.models, app.config, _now()).review
-    if as_json:
-        show.print_json([review_json(item) for item in waiting])
-        return
-    with app.desk() as desk:
-        walk_through(waiting, desk, _now)
-
-
-@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 @click.pass_obj
 def feedback(app: App, as_json: bool) -> None:
@@ -249,9 +232,9 @@ def _now() -> datetime:
 
 
 def _add_other_commands() -> None:
-    from daemon import cli_model, cli_setup, cli_undo
+    from daemon import cli_model, cli_review, cli_setup, cli_undo
 
-    for module in (cli_undo, cli_model, cli_setup):
+    for module in (cli_undo, cli_review, cli_model, cli_setup):
         for command in module.COMMANDS:
             cli.add_command(command)
 

@@ -16,7 +16,7 @@ __all__ = ["COMMANDS"]
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[FILE]…")
-@click.option("--last", metavar="N", type=click.IntRange(min=1), help="the last N writes")
+@click.option("--last", metavar="N", type=click.IntRange(min=1), help="the last N acts")
 @click.option("--since", metavar="TIME", help='all since "2 hours", "yesterday", 2026-05-01T12:00')
 @click.option("--all", "everything", is_flag=True, help="every write of ours that stands")
 @click.option("--forget", is_flag=True, help="drop what takes writes back: of FILE, or --before")
@@ -37,7 +37,7 @@ def undo(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """take back writes: the last one, of files, of the last N, since a time, or all"""
+    """take back writes: of the last act, of files, of the last N acts, since a time, or all"""
     _check_combination(paths, last, since, everything, before, forget=forget)
     if forget:
         _forget(app, paths, before, yes=yes or dry_run, dry_run=dry_run)
@@ -88,7 +88,7 @@ def _choices(
         return [Choice(path=path, back_to=None) for path in files_named(app, paths)]
     if since is not None:
         return chosen(writes.writes_since(app.db, moment_of(since, _now())))
-    return chosen(writes.last_writes(app.db, -1 if everything else last or 1))
+    return chosen(writes.last_acts(app.db, -1 if everything else last or 1))
 
 
 def _undo(app: App, choices: "list[Choice]", *, dry_run: bool, as_json: bool) -> None:

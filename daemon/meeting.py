@@ -38,6 +38,7 @@ __all__ = [
     "recover",
     "save",
     "say_by_write",
+    "unsay",
     "word",
 ]
 
@@ -179,13 +180,32 @@ def recover(
 
 def say_by_write(db: Database, write: WriteRow, row: FileRow, now: datetime) -> None:
     """Record the word of a person whose tag write was cut short just before it was recorded."""
-    if write.origin != Origin.PERSON or write.cause == "undo":
+    if write.undoes is not None:
+        past = writes.write_of(db, write.undoes)
+        if past is not None:
+            unsay(db, past, row, now)
+        return
+    if write.origin != Origin.PERSON:
         return
     kind = kind_of_word(write.old, Origin(write.old_origin), write.new)
     if kind is not None:
         said = word(row, kind, old=write.old, new=write.new, via=write.cause)
         feedback_log.record_feedback(db, said, now)
     learn_spellings(db, write.new, now)
+
+
+def unsay(db: Database, past: WriteRow, row: FileRow, now: datetime) -> None:
+    """Record that a person took back what they had said by the write *past*.
+
+    What they had said before is said again. Where that was nothing, so it is now: a word that
+    names no genre and refuses none.
+    """
+    if past.origin != Origin.PERSON:
+        return
+    before = past.old_origin == Origin.PERSON and bool(past.old)
+    kind = Kind.LABEL if before else Kind.REJECTION
+    said = word(row, kind, old=past.new if before else (), new=past.old, via="undo")
+    feedback_log.record_feedback(db, said, now)
 
 
 def learn_spellings(db: Database, genres: tuple[str, ...], now: datetime) -> None:

@@ -1,54 +1,262 @@
-"""Ask the person about the files that we are not sure of: one key each, each a word of theirs."""
+"""Walk a person through what we are not sure of: one key for a whole group, each a word of theirs.
 
-from collections.abc import Callable
+Asks and prints; what an answer means for files is carried out at the desk. Everything that
+one answer writes is one lot, taken back by one undo.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 import click
 
-from daemon.acts import Desk
-from daemon.show import percent, say, show_tagged
-from daemon.status import Judged
+from core.taxonomy import fold
+from daemon.acts import Desk, Lot, Tagged
+from daemon.groups import By, Group, by_album, one_by_one
+from daemon.show import percent, progress, say, show_tagged
 
-__all__ = ["walk_through"]
+__all__ = ["Act", "Answer", "Walk", "meaning", "walk_through"]
 
-HELP = "1–3 take that guess · name another genre · n not the first guess · Enter later · q end"
+KEYS = "1–3 that guess · or the name of a genre · n not the first guess · Enter later · ? more keys"
+MORE = (
+    "1–3          that guess, for every file of the group",
+    "a name       that genre, for every file of the group",
+    "n            none of them is the first guess; asked again another time",
+    "o            open the group: its files one by one",
+    "a            its albums one by one",
+    "Enter or s   later",
+    "q            end; what was answered stands",
+)
+EXAMPLES = 3  # files of a group that are named
+TOLD = 5  # refused files that are named
+UNDO = "genrewatch undo"
 
 
-def walk_through(waiting: tuple[Judged, ...], desk: Desk, now: Callable[[], datetime]) -> None:
-    """Ask about each file in turn until all are answered or the person has enough."""
-    if not waiting:
+class Act(Enum):
+    """What an answer asks for."""
+
+    TAKE = auto()
+    NOT_THIS = auto()
+    OPEN = auto()
+    ALBUMS = auto()
+    LATER = auto()
+    END = auto()
+    HELP = auto()
+    UNCLEAR = auto()
+
+
+LETTERS = {
+    "": Act.LATER,
+    "s": Act.LATER,
+    "n": Act.NOT_THIS,
+    "o": Act.OPEN,
+    "a": Act.ALBUMS,
+    "q": Act.END,
+    "?": Act.HELP,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was answered; *genre* is what to write, or what it is not."""
+
+    act: Act
+    genre: str = ""
+    is_new: bool = False  # a genre that nobody has named yet, and no model knows
+
+
+def meaning(text: str, guesses: Sequence[str], known: Mapping[str, str]) -> Answer:
+    """Return what *text* means where *guesses* are offered; *known* genres are folded → spelled.
+
+    A number that stands for no guess and a letter that is no key mean nothing: a slip of a key
+    must not become the genre of a whole group.
+    """
+    act = LETTERS.get(text.casefold())
+    if act is Act.NOT_THIS:
+        return Answer(act=act, genre=guesses[0]) if guesses else Answer(act=Act.UNCLEAR)
+    if act is not None:
+        return Answer(act=act)
+    if text.isdigit():
+        place = int(text) - 1
+        good = 0 <= place < len(guesses)
+        return Answer(act=Act.TAKE, genre=guesses[place]) if good else Answer(act=Act.UNCLEAR)
+    if len(text) < 2:  # noqa: PLR2004
+        return Answer(act=Act.UNCLEAR)
+    spelled = {fold(genre): genre for genre in guesses}
+    genre = spelled.get(fold(text)) or known.get(fold(text))
+    return Answer(act=Act.TAKE, genre=genre or text, is_new=genre is None)
+
+
+def walk_through(
+    groups: Sequence[Group], desk: Desk, now: Callable[[], datetime], known: Mapping[str, str]
+) -> None:
+    """Ask about each group in turn until all are answered or the person has enough."""
+    if not groups:
         click.echo("Nothing to review.")
         return
-    click.echo(f"{len(waiting)} files. {HELP}")
-    for item in waiting:
-        if not _ask(item, desk, now):
+    count = sum(len(group.files) for group in groups)
+    say(f"{_files(count)} in {len(groups)} groups, the ones that teach most first.")
+    say(KEYS)
+    walk = Walk(desk, now, known)
+    left = list(groups)
+    while left and not walk.ended:
+        left = [*walk.ask(left[0]), *left[1:]]
+    walk.tell()
+
+
+class Walk:
+    """One sitting: asks about groups, carries answers out, and counts."""
+
+    def __init__(self, desk: Desk, now: Callable[[], datetime], known: Mapping[str, str]) -> None:
+        self._desk = desk
+        self._now = now
+        self._known = dict(known)
+        self._answered = 0
+        self.ended = False
+
+    def ask(self, group: Group) -> tuple[Group, ...]:
+        """Ask about *group*; return the groups to ask about instead where it was opened."""
+        fresh = self._as_it_is_now(group)
+        if fresh is None:
+            return ()
+        _show(fresh)
+        while True:
+            answer = self._answer(fresh)
+            match answer.act:
+                case Act.HELP:
+                    _show_keys()
+                case Act.UNCLEAR:
+                    say("  no such guess and no key; ? shows the keys")
+                case _:
+                    return self._carry_out(answer, fresh)
+
+    def tell(self) -> None:
+        """Say what was done, and how to take it back."""
+        if self._answered:
+            say()
+            say(f"Answered for {_files(self._answered)}. To take the last answer back: {UNDO}")
+
+    def _as_it_is_now(self, group: Group) -> Group | None:
+        """The group without what was settled meanwhile, judged by what was answered so far."""
+        if not self._answered:
+            return group
+        fresh = [self._desk.judged_anew(item, self._now()) for item in group.files]
+        left = tuple(item for item in fresh if item is not None)
+        return Group(by=group.by, name=group.name, files=left) if left else None
+
+    def _answer(self, group: Group) -> Answer:
+        text = _prompted(f"  genre for {_all_of(group)}")
+        if text is None:
+            return Answer(act=Act.END)
+        answer = meaning(text, [guess.genre for guess in group.guesses], self._known)
+        if answer.is_new and len(group.files) > 1 and not _is_meant(answer.genre, group):
+            return Answer(act=Act.UNCLEAR)
+        return answer
+
+    def _carry_out(self, answer: Answer, group: Group) -> tuple[Group, ...]:
+        match answer.act:
+            case Act.TAKE:
+                self._take(answer.genre, group)
+            case Act.NOT_THIS:
+                self._refuse(answer.genre, group)
+            case Act.OPEN:
+                return one_by_one(group.files)
+            case Act.ALBUMS:
+                return by_album(group)
+            case Act.END:
+                self.ended = True
+        return ()
+
+    def _take(self, genre: str, group: Group) -> None:
+        lot = Lot()
+        done = []
+        with progress("Writing", group.files) as each:
+            for item in each:
+                path = item.row.path
+                done.append(
+                    self._desk.tag(
+                        path, (genre,), self._now(), dry_run=False, via="review", lot=lot
+                    )
+                )
+        self._known.setdefault(fold(genre), genre)
+        self._told(done, f"{genre}: written to")
+
+    def _refuse(self, genre: str, group: Group) -> None:
+        with progress("Noting", group.files) as each:
+            done = [self._desk.confirm_not(item.row.path, genre, self._now()) for item in each]
+        self._told(done, f"not {genre}: remembered for")
+
+    def _told(self, done: Sequence[Tagged], what: str) -> None:
+        refused = [item for item in done if item.failed]
+        self._answered += len(done) - len(refused)
+        if len(done) == 1:
+            show_tagged(done[0])
             return
+        say(f"  {what} {_files(len(done) - len(refused))}", fg="green")
+        if refused:
+            say(f"  refused: {_files(len(refused))}", fg="red")
+        for item in refused[:TOLD]:
+            show_tagged(item)
 
 
-def _ask(item: Judged, desk: Desk, now: Callable[[], datetime]) -> bool:
-    guesses = item.guesses()
+def _show(group: Group) -> None:
     say()
-    say(item.row.path, bold=True)
-    say(f"  {item.row.reason}")
-    for number, guess in enumerate(guesses, start=1):
-        say(f"  {number}  {guess['genre']} ({percent(guess['confidence'])})")
+    say(_title(group), bold=True)
+    if group.by is By.FILE:
+        say(f"  {group.files[0].row.reason}")
+    else:
+        names = [item.row.path.rpartition("/")[2] for item in group.files]
+        more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
+        say(f"  {', '.join(names[:EXAMPLES])}{more}")
+    for number, guess in enumerate(group.guesses, start=1):
+        first = "" if group.by is By.FILE else f", first for {guess.first}"
+        say(f"  {number}  {guess.genre} ({percent(guess.confidence)}{first})")
+
+
+def _title(group: Group) -> str:
+    count = _files(len(group.files))
+    albums = len({item.row.keys.album for item in group.files} - {""})
+    match group.by:
+        case By.FILE:
+            return group.files[0].row.path
+        case By.ALBUM:
+            artists = len({item.row.keys.artist for item in group.files} - {""})
+            of = f" by {artists} artists" if artists > 1 else ""
+            return f"{count} of the album {group.name}{of}"
+        case By.ARTIST:
+            return f"{count} by {group.name}" + (f", {albums} albums" if albums > 1 else "")
+        case By.COMPOSER:
+            return f"{count} composed by {group.name}"
+        case By.GUESS:
+            return f"{count} of no known artist" + (
+                f", perhaps {group.name}" if group.name else ", in which nothing was heard"
+            )
+
+
+def _show_keys() -> None:
+    for line in MORE:
+        say(f"  {line}")
+
+
+def _prompted(question: str) -> str | None:
+    """The answer; None at the end of input or at Ctrl-C: what was answered stands."""
     try:
-        answer = click.prompt("  genre", default="", show_default=False).strip()
-    except click.Abort:  # end of input, or Ctrl-C: what was answered stands
+        answer: str = click.prompt(question, default="", show_default=False)
+    except click.Abort:
         click.echo()
-        return False
-    if answer == "q":
-        return False
-    names = [guess["genre"] for guess in guesses]
-    if answer == "n" and names:
-        show_tagged(desk.confirm_not(item.row.path, names[0], now()))
-    elif answer:
-        genre = _chosen(answer, names)
-        show_tagged(desk.tag(item.row.path, (genre,), now(), dry_run=False, via="review"))
-    return True
+        return None
+    return answer.strip()
 
 
-def _chosen(answer: str, guesses: list[str]) -> str:
-    if answer.isdigit() and 1 <= int(answer) <= len(guesses):
-        return guesses[int(answer) - 1]
-    return answer
+def _is_meant(genre: str, group: Group) -> bool:
+    text = _prompted(f'  "{genre}" is new here. Write it to {_all_of(group)}? y or n')
+    return text is not None and text.casefold() in ("y", "yes")
+
+
+def _all_of(group: Group) -> str:
+    return f"all {len(group.files)}" if len(group.files) > 1 else "it"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"

@@ -305,6 +305,8 @@ def _ending(event: Event) -> str:
 
 
 def _feedback_line(row: FeedbackRow) -> str:
+    if row.via == "undo":
+        return "taken back (by undo)"
     return f"{row.kind} (by {row.via}): {_genres(row.old)} → {_genres(row.new)}"
 
 

@@ -1,5 +1,6 @@
 """What `status` tells: the truth from the record, whether the daemon runs or not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +21,16 @@ from daemon.schedule import next_night
 from daemon.state import State, is_locked
 from daemon.undoing import undo_trouble
 
-__all__ = ["Judged", "Status", "backlog_of", "collect", "status_json", "watched_now"]
+__all__ = [
+    "Judged",
+    "Status",
+    "backlog_of",
+    "collect",
+    "judged",
+    "review_json",
+    "status_json",
+    "watched_now",
+]
 
 RECENT = 10
 GUESSES = 3
@@ -88,8 +98,8 @@ def collect(
         backlog=backlog_of(db, now, running=running, paused=paused),
         skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
         failed=tuple(files.files_in_state(db, "failed")),
-        review=_judged(db, files.files_in_state(db, "not_sure")),
-        recent=_judged(db, files.latest_verdict_paths(db, RECENT)),
+        review=judged(db, files.files_in_state(db, "not_sure")),
+        recent=judged(db, files.latest_verdict_paths(db, RECENT)),
         feedback=feedback_log.count_since(db, 0),
         feedback_since_training=feedback_log.count_since(db, learned),
         model=model,
@@ -151,7 +161,8 @@ def review_json(item: Judged) -> dict[str, Any]:
     return {"path": item.row.path, "reason": item.row.reason, "genres": item.guesses()}
 
 
-def _judged(db: Database, rows: list[FileRow]) -> tuple[Judged, ...]:
+def judged(db: Database, rows: Iterable[FileRow]) -> tuple[Judged, ...]:
+    """Return these files, each with its last verdict."""
     return tuple(Judged(row=row, verdict=hearings.verdict_of(db, row.fingerprint)) for row in rows)
 
 

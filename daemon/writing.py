@@ -69,8 +69,9 @@ class Pen:
         origin: Origin,
         cause: str,
         extra: Extra = nothing_more,
+        lot: int | None = None,
     ) -> Course:
-        """Begin to write *genres*; *extra* is recorded together with it.
+        """Begin to write *genres*, as a part of *lot*; *extra* is recorded together with it.
 
         Raises WriteRefused where another write of the file is under way, WriteDelayed where
         there is no room for another undo record.
@@ -85,13 +86,14 @@ class Pen:
             cause=cause,
             writer=self._writer,
             now=self._now(),
+            lot=lot,
         )
         return self._course(job, extra)
 
-    def undo(self, row: FileRow, past: WriteRow) -> Course:
+    def undo(self, row: FileRow, past: WriteRow, extra: Extra = nothing_more) -> Course:
         """Begin to take back *past*; raises WriteRefused where it is not what stands there."""
         job = journal.begin_undo(self._db, row, past, writer=self._writer, now=self._now())
-        return self._course(job, nothing_more)
+        return self._course(job, extra)
 
     def _course(self, job: journal.Job, extra: Extra) -> Course:
         made = yield from self._prepare(job)

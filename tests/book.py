@@ -43,6 +43,7 @@ class Wrote:
     old: Genres
     new: Genres
     old_origin: str
+    origin: str
     whole: str  # hash of the file before
 
 
@@ -152,6 +153,10 @@ class Book:
         if not writes or writes[-1].new != entry.genres:
             return False
         past = writes.pop()
+        if past.origin == "person":  # what they said by it is said no more
+            before = past.old_origin == "person" and bool(past.old)
+            kind, old = ("label", past.new) if before else ("rejection", ())
+            self.words.append(Word(track=entry.track, kind=kind, old=old, new=past.old))
         entry.genres, entry.origin = past.old, past.old_origin
         if past.old_origin == "ours":
             self._ours.setdefault(entry.track, set()).add(past.old)
@@ -230,8 +235,15 @@ class Book:
 
     def _write(self, path: Path, genres: Genres, origin: str) -> None:
         entry, past = self.entries[path], self.past(path)
-        wrote = Wrote(old=entry.genres, new=genres, old_origin=entry.origin, whole=entry.whole)
-        past.writes.append(wrote)
+        past.writes.append(
+            Wrote(
+                old=entry.genres,
+                new=genres,
+                old_origin=entry.origin,
+                origin=origin,
+                whole=entry.whole,
+            )
+        )
         past.has_acted = True
         entry.genres, entry.origin = genres, origin
         self._undone[entry.track] = False

@@ -16,7 +16,9 @@ __all__ = [
     "fail_write",
     "finished_writes",
     "forget_undo",
+    "guesses_standing",
     "kept_writes",
+    "last_acts",
     "last_writes",
     "let_go",
     "move_writes",
@@ -43,7 +45,7 @@ COLUMNS = (
     "id, path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state, reason, "
     "writer_pid, writer_started, begun_at, closed_at, after_mtime_ns, writer_boot, before_size, "
     "before_mtime_ns, before_ctime_ns, before_inode, copy_size, copy_mtime_ns, "
-    "copy_inode, hash_before, hash_after, prepared_at, kept, undo_size, replaced"
+    "copy_inode, hash_before, hash_after, prepared_at, kept, undo_size, replaced, lot"
 )
 STANDING = "state = 'done' and undoes is null and not replaced"
 
@@ -59,7 +61,7 @@ class WriteRow:
     new: tuple[str, ...]
     old_origin: str
     origin: str  # whose the new genres are
-    cause: str  # "drop", "tag", "review", "page", "undo"
+    cause: str  # "drop", "tag", "review", "audit", "guess", "propagation", "page", "undo"
     writer_pid: int
     writer_started: str
     undoes: int | None = None
@@ -77,6 +79,7 @@ class WriteRow:
     kept: bool = False  # the original may still lie under the scratch name
     undo_size: int = 0
     replaced: bool = False  # another file of this track moved to its path since
+    lot: int | None = None  # the first write of the act that this is a part of
     id: int = 0
 
 
@@ -86,8 +89,8 @@ def open_write(db: Database, row: WriteRow, now: datetime) -> int:
         """
         insert into tag_writes
             (path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state,
-             writer_pid, writer_started, writer_boot, begun_at)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?)
+             writer_pid, writer_started, writer_boot, begun_at, lot)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?)
         """,
         [
             path_bytes(row.path),
@@ -103,6 +106,7 @@ def open_write(db: Database, row: WriteRow, now: datetime) -> int:
             row.writer_started,
             row.writer_boot,
             time_text(now),
+            row.lot,
         ],
     )
     return int(cursor.lastrowid or 0)
@@ -303,6 +307,37 @@ def last_writes(db: Database, limit: int) -> list[WriteRow]:
     return _rows(db, f"where {STANDING} order by id desc limit ?", [limit])
 
 
+def last_acts(db: Database, limit: int) -> list[WriteRow]:
+    """Return the standing writes of the last *limit* acts, the latest first; -1 for all.
+
+    An act is one write, or all that one answer wrote.
+    """
+    clause = f"""
+        where {STANDING} and coalesce(lot, id) in (
+            select coalesce(lot, id) as act from tag_writes where {STANDING}
+            group by act order by max(id) desc limit ?
+        )
+        order by id desc
+    """
+    return _rows(db, clause, [limit])
+
+
+def guesses_standing(db: Database) -> list[WriteRow]:
+    """Return the best guesses below the promise that still stand, the latest first.
+
+    A file that was written again since, by an answer or by us, is none of them.
+    """
+    clause = f"""
+        where cause = 'guess' and {STANDING} and not exists (
+            select 1 from tag_writes as later
+            where later.path = tag_writes.path and later.id > tag_writes.id
+                and later.state = 'done' and later.undoes is null and not later.replaced
+        )
+        order by id desc
+    """
+    return _rows(db, clause, [])
+
+
 def our_genres_of_track(db: Database, fingerprint: str) -> list[tuple[str, ...]]:
     """Return the genre lists that we wrote to files of this track on our own account.
 
@@ -380,6 +415,7 @@ def _row(row: Sequence[Any]) -> WriteRow:
         kept=bool(row[28]),
         undo_size=row[29],
         replaced=bool(row[30]),
+        lot=row[31],
     )
 
 

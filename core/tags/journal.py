@@ -112,10 +112,12 @@ def begin(
     writer: Writer,
     now: datetime,
     past: WriteRow | None = None,
+    lot: int | None = None,
 ) -> Job:
     """Record that *genres* will be written to the file, and return the job for a worker.
 
-    *past* is the write that this one takes back. Raises WriteUnderWay where another process
+    *past* is the write that this one takes back, *lot* the first write of the act that this
+    one is a part of, 0 where this is the first. Raises WriteUnderWay where another process
     is writing this very file, LibraryError within another transaction: the row would reach the
     disk too late.
     """
@@ -123,7 +125,8 @@ def begin(
         if writes.open_write_at(db, row.path):
             raise WriteUnderWay("another write of this file is under way", row.path, "try again")
         # the number tells apart what is begun in one instant, the rest what was lost since
-        token = f"{writer.pid}-{now:%Y%m%d%H%M%S%f}-{writes.next_write(db)}"
+        number = writes.next_write(db)
+        token = f"{writer.pid}-{now:%Y%m%d%H%M%S%f}-{number}"
         opened = WriteRow(
             path=row.path,
             scratch=scratch_name(row.path, token),
@@ -137,6 +140,7 @@ def begin(
             writer_pid=writer.pid,
             writer_started=writer.started,
             writer_boot=writer.boot,
+            lot=None if lot is None else lot or number,
         )
         write = writes.open_write(db, opened, now)
     return Job(

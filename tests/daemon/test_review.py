@@ -1,35 +1,63 @@
-"""One key a file; each answer is a word of the person's."""
+"""One key for a whole group; each answer is a word of the person's, all of it one act."""
 
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from core.library import files, writes
 from core.library.hearings import VerdictRow
-from daemon.acts import Tagged
-from daemon.review import walk_through
+from daemon.acts import Lot, Tagged
+from daemon.groups import grouped
+from daemon.review import Act, meaning, walk_through
+from daemon.reviewing import known_genres, unsure
 from daemon.status import Judged
+from daemon.undoing import chosen
 from tests.factories import NOON, file_row
+from tests.filehouse import in_memory
+from tests.puppets import PaperHouse, paper, read_paper
+
+FILES = 40
+REFUSED = "another write of this file is under way"
 
 
 class Desk:
-    """Stands in for the desk, to see what the answers ask of it; the real one is tested e2e."""
+    """Stands in for the desk, to see what the answers ask of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, refuses: str = "") -> None:
         self.asked: list[tuple[str, ...]] = []
+        self.lots: list[int] = []
+        self._refuses = refuses
 
     def tag(
-        self, path: str, genres: tuple[str, ...], now: datetime, *, dry_run: bool, via: str
+        self,
+        path: str,
+        genres: tuple[str, ...],
+        now: datetime,
+        *,
+        dry_run: bool,
+        via: str,
+        lot: Lot,
     ) -> Tagged:
+        if path == self._refuses:
+            return Tagged(path=path, reason=REFUSED, failed=True)
         self.asked.append((path, *genres, via))
+        self.lots.append(id(lot))
         return Tagged(path=path, new=genres, written=True, reason="written")
 
     def confirm_not(self, path: str, genre: str, now: datetime) -> Tagged:
         self.asked.append((path, f"not {genre}"))
         return Tagged(path=path, reason="remembered")
 
+    def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
+        return item
 
-def waiting(*paths: str) -> tuple[Judged, ...]:
+
+def waiting(*paths: str, artist: str | None = None) -> tuple[Judged, ...]:
     verdict = VerdictRow(
         fingerprint="f1",
         model_version="m",
@@ -37,7 +65,20 @@ def waiting(*paths: str) -> tuple[Judged, ...]:
         evidence="model",
         segments=1,
     )
-    return tuple(Judged(row=file_row(path, state="not_sure"), verdict=verdict) for path in paths)
+    return tuple(
+        Judged(
+            row=file_row(path, state="not_sure", artist=artist or path, album=path[:2]),
+            verdict=verdict,
+        )
+        for path in paths
+    )
+
+
+def answered(items: tuple[Judged, ...], answers: str, desk: Desk | None = None) -> tuple[Desk, str]:
+    desk = desk or Desk()
+    with CliRunner().isolation(input=answers) as (out, _, _):
+        walk_through(grouped(items), desk, lambda: NOON, {"dub": "Dub"})  # type: ignore[arg-type]
+        return desk, out.getvalue().decode()
 
 
 @pytest.mark.parametrize(
@@ -45,17 +86,136 @@ def waiting(*paths: str) -> tuple[Judged, ...]:
     [
         ("1\n2\n", [("/a", "Rock", "review"), ("/b", "Jazz", "review")]),
         ("Doom\n\n", [("/a", "Doom", "review")]),  # another genre; later
+        ("dub\ns\n", [("/a", "Dub", "review")]),  # as it is spelled; later
         ("n\nq\n", [("/a", "not Rock")]),
         ("q\n", []),
-        ("4\n1\n", [("/a", "4", "review"), ("/b", "Rock", "review")]),  # no such guess: a name
+        ("4\n1\n", [("/a", "Rock", "review")]),  # no such guess: asked again
+        ("x\nN\nQ\n", [("/a", "not Rock")]),  # no such key; keys may be large
         ("1\n", [("/a", "Rock", "review")]),  # the input ends: what was answered stands
     ],
 )
 def test_answers_are_carried_out_one_by_one(answers: str, asked: list[tuple[str, ...]]) -> None:
     """Until all are answered or the person has enough."""
-    desk = Desk()
-
-    with CliRunner().isolation(input=answers):
-        walk_through(waiting("/a", "/b"), desk, lambda: NOON)  # type: ignore[arg-type]
+    desk, _ = answered(waiting("/a", "/b"), answers)
 
     assert desk.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ("1\n", ["Rock", "Rock", "Rock"]),
+        ("n\n", ["not Rock", "not Rock", "not Rock"]),
+        ("Doom\ny\n", ["Doom", "Doom", "Doom"]),
+        ("Doom\n\n2\n", ["Jazz", "Jazz", "Jazz"]),  # a slip of the keys is asked about
+        ("o\n1\n2\n\n", ["Rock", "Jazz"]),
+        ("o\n1\nq\n", ["Rock"]),
+        ("a\n1\n2\n", ["Rock", "Rock", "Jazz"]),
+    ],
+)
+def test_one_key_answers_for_a_group(answers: str, asked: list[str]) -> None:
+    """Or opens it, by its albums or file by file."""
+    desk, _ = answered(waiting("/a1", "/a2", "/b1", artist="Nina"), answers)
+
+    assert [words[1] for words in desk.asked] == asked
+
+
+def test_all_that_one_answer_writes_is_one_lot() -> None:
+    """And each answer another."""
+    desk, _ = answered(waiting("/a1", "/a2", "/b1", artist="Nina"), "a\n1\n2\n")
+
+    first, second, third = desk.lots
+    assert first == second != third
+
+
+def test_refused_files_are_counted_and_named() -> None:
+    """The rest is written all the same."""
+    desk = Desk(refuses="/a2")
+    _, told = answered(waiting("/a1", "/a2", "/b1", artist="Nina"), "1\n", desk)
+
+    assert len(desk.asked) == 2
+    assert "written to 2 files" in told
+    assert "refused: 1 file" in told
+
+
+def test_a_group_is_shown_with_what_it_is_and_what_is_guessed() -> None:
+    """One screen: whose, how many, examples, guesses."""
+    _, told = answered(waiting("/a1", "/a2", "/b1", "/b2", artist="Nina"), "?\nq\n")
+
+    assert "4 files by Nina, 2 albums" in told
+    assert "a1, a2, b1 and 1 more" in told
+    assert "1  Rock (50%, first for 4)" in told
+    assert "o            open the group" in told
+
+
+def test_a_letter_that_is_no_key_names_no_genre() -> None:
+    """Nor does a number without a guess, nor "not that" without any."""
+    for text in ("x", "7", "0"):
+        assert meaning(text, ["Rock"], {}).act is Act.UNCLEAR
+    assert meaning("n", [], {}).act is Act.UNCLEAR
+    assert meaning("R&B", ["Rock"], {}).is_new
+
+
+# on the record ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house() -> Iterator[PaperHouse]:
+    root = in_memory()
+    made = PaperHouse(root, threshold=1.0)
+    made.live()
+    yield made
+    made.close()
+    shutil.rmtree(root)
+
+
+def unsure_of(house: PaperHouse, count: int, artist: str = "Nina") -> list[Path]:
+    paths = [house.music / f"{number:03}.mp3" for number in range(count)]
+    for path in paths:
+        paper(path, f"{path.name} by {artist}")
+    house.settle()
+    for path in paths:
+        row = replace(house.row(path), artist=artist)
+        files.save_file(house.db, row, house.now())
+    assert {house.row(path).state for path in paths} == {"not_sure"}
+    return paths
+
+
+def review(house: PaperHouse, answers: str) -> str:
+    groups = grouped(unsure(house.db))
+    with CliRunner().isolation(input=answers) as (out, _, _):
+        walk_through(groups, house.desk, house.now, known_genres(house.db, groups))
+        return out.getvalue().decode()
+
+
+def undo_last(house: PaperHouse) -> list[Tagged]:
+    return [
+        house.desk.undo(choice.path, house.now(), dry_run=False, back_to=choice.back_to)
+        for choice in chosen(writes.last_acts(house.db, 1))
+    ]
+
+
+def test_all_files_of_an_artist_are_answered_and_taken_back_at_once(
+    house: PaperHouse,
+) -> None:
+    """At most three answers, one undo, and nothing of it stays said."""
+    paths = unsure_of(house, FILES)
+    before = [path.read_bytes() for path in paths]
+
+    review(house, "Zydeco\ny\n" * 3)
+    written = [tuple(read_paper(path)["genres"]) for path in paths]
+    undone = undo_last(house)
+    while any(read_paper(path)["genres"] for path in paths):  # another answer, another act
+        undone += undo_last(house)
+
+    assert written == [("Zydeco",)] * FILES
+    assert len(undone) == FILES
+    assert [path.read_bytes() for path in paths] == before
+    assert unsaid(house, paths[0]) == (None, [])
+
+
+def unsaid(house: PaperHouse, path: Path) -> tuple[str | None, list[str]]:
+    """What the memory takes from a track: the word on it, and what is said of its artist."""
+    row = house.row(path)
+    said = house.desk._judge.evidence(house.desk._judge.kept_hearing(row.fingerprint), row)  # type: ignore[arg-type]
+    return said.track, [*said.artist.said, *said.artist.refused]

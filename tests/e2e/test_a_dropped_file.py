@@ -86,7 +86,8 @@ def test_below_the_threshold_it_is_not_sure(house: House) -> None:
     house.wait_for(path, "not_sure")
 
     assert path.read_bytes() == before
-    [waiting] = house.json("review")
+    [group] = house.json("review")
+    [waiting] = group["files"]
     assert waiting["path"] == str(path)
     assert len(waiting["genres"]) == 3
     assert waiting["reason"]
