@@ -8,8 +8,8 @@ that hears with the backbone is in use only where that backbone is.
 
 import hashlib
 import json
-import os
 import re
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+from core import champion
+from core.champion import VERSION
 from core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -45,7 +47,6 @@ MANIFEST_FORMAT = 1
 BACKBONE = "MSD_musicnn"  # the network it is made from
 BACKBONE_FORMAT = 1  # of the folder with the converted backbone; a new one is converted anew
 BEYOND = "beyond.npz"  # what a model knows of the genres that it has not learned
-VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SHIPPED = re.compile(r"base-[0-9].*")  # names that no model of a user gets
 KEPT = 3  # versions kept beside the champion, so that going back is possible
 
@@ -256,8 +257,12 @@ class Registry:
 
     def versions(self) -> list[Path]:
         """Return the folders of all versions, the shipped first, then by name (by age)."""
-        mine = sorted(path.parent for path in self._root.glob("*/manifest.json"))
-        return [*dict.fromkeys((self._plain, self._rich)), *mine]
+        return [*dict.fromkeys((self._plain, self._rich)), *self._mine()]
+
+    def _mine(self) -> list[Path]:
+        """The folders of the versions made here; one that is still written is none."""
+        found = [path.parent for path in self._root.glob("*/manifest.json")]
+        return sorted((path for path in found if VERSION.fullmatch(path.name)), key=_by_age)
 
     def folder(self, version: str) -> Path:
         """Return the folder of *version*; raises ModelError where there is none."""
@@ -280,22 +285,20 @@ class Registry:
         chosen = self._chosen()
         return None if self._can_hear(chosen) else chosen.name
 
-    def _mark(self) -> tuple[int, int] | None:
-        """Return what changes when another champion is named: a stat is all a tick may cost."""
-        try:
-            found = (self._root / "champion").stat()
-        except FileNotFoundError:
-            return None
-        return found.st_mtime_ns, found.st_ino
-
     def champion(self) -> Manifest:
         """Return the model in use, verified."""
         return load(self.champion_dir())
 
-    def use(self, version: str) -> Manifest:
+    def proven(self) -> str | None:
+        """Return the model in use where the gate put it there, not a person."""
+        note = champion.read(self._root)
+        return note.history[-1] if note.proven and note.history else None
+
+    def use(self, version: str, *, proven: bool = False) -> Manifest:
         """Make *version* the champion, atomically, after verifying it.
 
-        Raises ModelError for one that is damaged or whose backbone is not here.
+        *proven*: by the gate, not by a person's choice. Raises ModelError for one that is
+        damaged or whose backbone is not here.
         """
         manifest = load(self.folder(version))
         if not self._can_hear(manifest.folder):
@@ -304,25 +307,64 @@ class Registry:
                 None,
                 'run `make setup` and do not set backbone = "none" under [model]',
             )
-        history = [past for past in self._history() if past != version]
-        self._save_history([*history, version][-KEPT - 1 :])
+        try:
+            history = [past for past in self._history() if past != version]
+        except ModelError:  # a damaged note is mended by naming a version
+            history = []
+        champion.save(self.root(), [*history, version][-KEPT - 1 :], proven=proven)
         return manifest
+
+    def before(self) -> str | None:
+        """Return the version that `rollback` leads to; None where there is no earlier one."""
+        history = self._history()
+        if not history:
+            return None
+        return history[-2] if len(history) > 1 else self._shipped().name
 
     def rollback(self) -> Manifest:
         """Go back to the champion before; raises ModelError when there is none."""
-        history = self._history()
-        if not history:
+        earlier = self.before()
+        if earlier is None:
             raise ModelError("there is no earlier model to go back to")
-        earlier = history[:-1]
-        manifest = load(self.folder(earlier[-1]) if earlier else self._shipped())
-        self._save_history(earlier)
+        manifest = load(self.folder(earlier))
+        champion.save(self.root(), self._history()[:-1])
         return manifest
 
+    def prune(self) -> tuple[str, ...]:
+        """Remove the versions made here but the last ones and those that going back may need.
+
+        A shipped one is never removed, nor the one in use. Returns the names of those that
+        are gone; raises ModelError where the folder does not allow it.
+        """
+        mine = self._mine()
+        kept = {*self._history(), self._chosen().name, *(path.name for path in mine[-KEPT:])}
+        old = [path for path in mine if path.name not in kept and not self._is_shipped(path)]
+        for path in old:
+            self._remove(path)
+        return tuple(path.name for path in old)
+
+    def _is_shipped(self, folder: Path) -> bool:
+        return folder in (self._plain, self._rich)
+
+    def _remove(self, folder: Path) -> None:
+        """Remove *folder* so that it is there whole, or no version any more."""
+        aside = folder.with_name(f".{folder.name}.gone")
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+            shutil.rmtree(aside)
+        except OSError as error:
+            raise ModelError(
+                f"an old version cannot be removed ({error.strerror})", str(folder), "remove it"
+            ) from error
+
     def new_version(self, day: str) -> str:
-        """Return an unused version name such as 2026-11-24.1; *day* is an ISO date."""
-        taken = {path.name for path in self.versions()}
-        numbers = range(1, len(taken) + 2)
-        return next(name for n in numbers if (name := f"{day}.{n}") not in taken)
+        """Return a version name never used before, such as 2026-11-24.1; *day* is an ISO date.
+
+        One that was removed stays taken, since the record names models by it.
+        """
+        numbers = [_by_age(path)[1] for path in self.versions() if _by_age(path)[0] == day]
+        return f"{day}.{max(numbers, default=0) + 1}"
 
     def root(self) -> Path:
         """Return the folder that new versions are written into, created where absent."""
@@ -330,7 +372,7 @@ class Registry:
         return self._root
 
     def _chosen(self) -> Path:
-        mark = self._mark()
+        mark = champion.mark(self._root)
         if self._named is None or self._named[0] != mark:
             history = self._history()
             self._named = (mark, self.folder(history[-1]) if history else None)
@@ -347,17 +389,7 @@ class Registry:
         return needed is None or needed == self._backbone()
 
     def _history(self) -> list[str]:
-        try:
-            document = json.loads((self._root / "champion").read_text("utf-8"))
-            named = [version for version in document["history"] if VERSION.fullmatch(version)]
-        except FileNotFoundError:
-            return []
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                "the note of which model is in use is damaged",
-                str(self._root / "champion"),
-                "run: genrewatch models use VERSION",
-            ) from error
+        named = champion.read(self._root).history
         return [version for version in named if not self._was_shipped(version)]
 
     def _was_shipped(self, version: str) -> bool:
@@ -365,19 +397,11 @@ class Registry:
         shipped = (self._plain.name, self._rich.name)
         return SHIPPED.fullmatch(version) is not None and version not in shipped
 
-    def _save_history(self, history: list[str]) -> None:
-        target = self.root() / "champion"
-        fresh = target.with_name("champion.new")
-        with open(fresh, "w", encoding="utf-8", opener=_private) as stream:
-            json.dump({"history": history}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(target)
 
-
-def _private(path: str, flags: int) -> int:
-    """Open for the owner alone, whatever the umask."""
-    return os.open(path, flags, 0o600)
+def _by_age(folder: Path) -> tuple[str, int]:
+    """By day and number, since .10 came after .9; other names by themselves."""
+    day, _, number = folder.name.rpartition(".")
+    return (day, int(number)) if day and number.isdigit() else (folder.name, 0)
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -82,16 +82,29 @@ def models(ctx: click.Context) -> None:
 @click.pass_obj
 def list_models(app: App, as_json: bool = False) -> None:
     """list the versions with their figures and what they were trained on"""
-    from core import registry
-    from daemon import show
+    from daemon import show, versions
 
-    champion = app.models.champion_dir().name
-    manifests = [registry.load(folder) for folder in app.models.versions()]
+    found = versions.all_versions(app.db, app.models)
     if as_json:
-        show.print_json([_model_json(item, champion) for item in manifests])
+        show.print_json([versions.version_json(item) for item in found])
         return
-    for item in manifests:
-        show.show_model(item, in_use=item.version == champion)
+    for item in found:
+        show.show_version(item)
+
+
+@models.command("show")
+@click.argument("version", required=False)
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def show_model(app: App, version: str | None, as_json: bool) -> None:
+    """show all that is known of a version, by default the one in use"""
+    from daemon import show, versions
+
+    found = versions.version_named(app.db, app.models, version)
+    if as_json:
+        show.print_json(versions.version_json(found, whole=True))
+    else:
+        show.show_whole_version(found)
 
 
 @models.command("use")
@@ -149,18 +162,6 @@ COMMANDS = (train, retrain, models, evaluate)
 def _named(option: str, path: str | None) -> list[str]:
     """Name a path to a trainer, which works in a folder of its own."""
     return [option, os.path.abspath(path)] if path else []  # noqa: PTH100  links stay
-
-
-def _model_json(item: Any, champion: str) -> dict[str, Any]:
-    return {
-        "version": item.version,
-        "created": item.created,
-        "in_use": item.version == champion,
-        "genres": list(item.genres),
-        "metrics": dict(item.metrics),
-        "provenance": item.provenance,
-        "licence": item.licence,
-    }
 
 
 def _classify(app: App, path: str) -> None:

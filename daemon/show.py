@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from core.library.feedback_log import FeedbackRow
-from core.registry import Manifest
 from daemon.acts import Tagged
 from daemon.classification import Classification
 from daemon.history import Event
 from daemon.promises import promise_line
 from daemon.restore import Copy, Restored
 from daemon.status import Judged, Status
+from daemon.versions import Version, figures_of
 from daemon.why import why_json
 
 __all__ = [
@@ -34,9 +34,10 @@ __all__ = [
     "show_copies",
     "show_event",
     "show_feedback",
-    "show_model",
     "show_status",
     "show_tagged",
+    "show_version",
+    "show_whole_version",
     "tagged_json",
 ]
 
@@ -198,12 +199,30 @@ def show_feedback(row: FeedbackRow) -> None:
     say(f"{_local(row.at)}  {row.path}: {_feedback_line(row)}")
 
 
-def show_model(manifest: Manifest, *, in_use: bool) -> None:
+def show_version(found: Version) -> None:
     """Print a model version with its honest figure and what it was trained on."""
-    say(f"{manifest.version}{'  (in use)' if in_use else ''}", bold=True)
+    say(f"{found.name}{'  (in use)' if found.in_use else ''}", bold=True)
+    manifest = found.manifest
+    if manifest is None:
+        say(f"  {found.trouble}", fg="red")
+        return
     say(f"  {_figure(dict(manifest.metrics))}")
     say(f"  {', '.join(manifest.genres)}")
     say(f"  {manifest.provenance} {manifest.licence}")
+
+
+def show_whole_version(found: Version) -> None:
+    """Print all that is known of a model version: figures, members, how it came about."""
+    show_version(found)
+    if found.manifest is not None:
+        for name, value in figures_of(found.manifest).items():
+            say(f"  {name}: {value}")
+    say(f"  {found.size / 2**20:.1f} MB in {found.folder}")
+    run = found.run
+    if run is not None:
+        say(f"  {run.outcome or 'under way'} (asked by {run.asked_by}): {run.reason}")
+    if found.back_to is not None:
+        say(f"  Going back leads to {found.back_to}: genrewatch models rollback")
 
 
 def show_status(status: Status) -> None:
@@ -271,6 +290,9 @@ def _show_model(status: Status) -> None:
         say(f"Last training {_local(last['at'])}: {last['outcome']} – {last['reason']}")
     else:
         say("Last training: none yet")
+    back = status.went_back
+    if back and (last is None or back["at"] > last["at"]):
+        say(f"Went back {_local(back['at'])}: {back['reason']}")
     if status.next_training:
         waits = f" ({status.training_waits})" if status.training_waits else ""
         say(f"Next training: {_local(status.next_training)}{waits}")

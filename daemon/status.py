@@ -1,7 +1,7 @@
 """What `status` tells: the truth from the record, whether the daemon runs or not."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from daemon.patience import NO_START, WAITS, to_learn, too_little
 from daemon.promises import promise_of
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
+from daemon.turning_back import last_return
 from daemon.undoing import undo_trouble
 
 __all__ = [
@@ -68,6 +69,7 @@ class Status:
     model: dict[str, Any]
     promise: dict[str, Any]  # on what it rests, and what is written
     last_training: dict[str, Any] | None
+    went_back: dict[str, Any] | None  # the last model that corrections took out of use
     next_training: str | None
     training_waits: str | None  # for what: labels, mains power, an idle machine
     trouble: tuple[str, ...]  # whatever needs the user
@@ -105,6 +107,7 @@ def collect(
         model=model,
         promise=promise,
         last_training=_last_training(db),
+        went_back=_went_back(db),
         next_training=next_night(config.training, now) if config.training.nightly else None,
         training_waits=_waits(db, config, running=running),
         trouble=_trouble(
@@ -146,6 +149,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "model": status.model,
         "promise": status.promise,
         "last_training": status.last_training,
+        "went_back": status.went_back,
         "next_training": status.next_training,
         "training_waits": status.training_waits,
         "trouble": list(status.trouble),
@@ -218,6 +222,11 @@ def _waits(db: Database, config: Config, *, running: bool) -> str | None:
 def _no_start(db: Database) -> str | None:
     run = runs.last_run(db)
     return run.reason if run is not None and run.reason.startswith(NO_START) else None
+
+
+def _went_back(db: Database) -> dict[str, Any] | None:
+    done = last_return(db)
+    return None if done is None else {**asdict(done), "reason": done.reason}
 
 
 def _last_training(db: Database) -> dict[str, Any] | None:

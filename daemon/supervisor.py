@@ -30,6 +30,7 @@ from daemon.rescans import Rescans
 from daemon.rescoring import Rescoring
 from daemon.scan import Scan, rules_of
 from daemon.steps import Clock, Steps
+from daemon.turning_back import go_back_if_worse
 from daemon.volumes import volume_of
 from daemon.watch import Watcher
 
@@ -67,6 +68,7 @@ class Supervisor:
         witness: Witness = lambda row: None,
     ) -> None:
         self._db = db
+        self._models = models
         self._config = config
         self._clock = clock
         self._workers = workers
@@ -244,6 +246,7 @@ class Supervisor:
         if words != self._words:
             self._settle_witness()
             self._words = words
+            self._look_back()
         lead = self._wall_lead()
         if lead < self._lead - SET_BACK_S:
             self._clock_set_back()
@@ -255,6 +258,16 @@ class Supervisor:
                 self._rescoring.check()
             except ModelError as error:  # status finds the same and tells it
                 log.info("no model to score with", reason=error.reason)
+
+    def _look_back(self) -> None:
+        """After a word, take a new model back that people correct more often than those before."""
+        try:
+            done = go_back_if_worse(self._db, self._models, self._clock.now())
+        except ModelError as error:  # the one in use stays; status tells what is wrong with it
+            log.warning("no model to go back to", reason=error.reason)
+            return
+        if done is not None:
+            log.warning("went back", model=done.to, reason=done.reason)
 
     def _look_at_folders(self) -> None:
         """Look at once into a folder that came back; asked at most once a tick."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -61,6 +62,7 @@ def retrain(
         outcome = _outcome(db, state, config, asked_by, progress, stopped)
         learned = newest if outcome.outcome in ("promoted", "refused") else 0
         _end(db, run, outcome, learned)
+        open_models(state.models, config.model).prune()
         return outcome
 
 
@@ -81,6 +83,7 @@ def train_from_samples(
             runs.end_run(db, run, "failed", error.reason, _now())
             raise
         runs.end_run(db, run, "promoted", reason, _now(), version=version)
+        models.prune()
         return Outcome(outcome="promoted", reason=reason, version=version)
 
 
@@ -178,6 +181,7 @@ def _train(
     state: State, config: Config, progress: Progress, stopped: threading.Event | None
 ) -> Outcome:
     models = open_models(state.models, config.model)
+    champion = models.champion_dir()
     now = _now()
     version = models.new_version(f"{now:%Y-%m-%d}")
     began = False
@@ -186,7 +190,7 @@ def _train(
             began = True
             progress(message)
             if message.get("event") == "done":
-                return _finish(models, message, version)
+                return _finish(models, message, version, champion)
     except TrainingError as error:
         if began or (stopped is not None and stopped.is_set()):
             raise
@@ -239,10 +243,15 @@ def _backbone(config: Config) -> list[str]:
     return ["--backbone", backbone_folder(config.model) or "none"]
 
 
-def _finish(models: registry.Registry, message: dict[str, Any], version: str) -> Outcome:
+def _finish(
+    models: registry.Registry, message: dict[str, Any], version: str, champion: Path
+) -> Outcome:
+    """Put the challenger to use if it won, and against the model that is still in use."""
     outcome, reason = message["outcome"], message["reason"]
+    if outcome == "promoted" and models.champion_dir() != champion:
+        outcome, reason = "refused", "another model was put to use while it was trained"
     if outcome == "promoted":
-        models.use(version)
+        models.use(version, proven=True)
     made = version if outcome in ("promoted", "refused") else None
     return Outcome(outcome=outcome, reason=reason, version=made)
 

@@ -19,6 +19,7 @@ __all__ = [
     "get_setting",
     "last_learned_feedback",
     "last_run",
+    "run_of",
     "set_setting",
 ]
 
@@ -88,6 +89,14 @@ def last_run(db: Database) -> RunRow | None:
     """Return the newest training that ended."""
     row = db.execute(
         f"select {COLUMNS} from runs where ended_at is not null order by id desc limit 1"
+    ).fetchone()
+    return _run(row) if row else None
+
+
+def run_of(db: Database, version: str) -> RunRow | None:
+    """Return the training that made the model *version*."""
+    row = db.execute(
+        f"select {COLUMNS} from runs where version = ? order by id desc limit 1", [version]
     ).fetchone()
     return _run(row) if row else None
 

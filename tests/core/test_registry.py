@@ -167,6 +167,66 @@ def test_a_new_version_takes_a_free_name(registry: Registry, tmp_path: Path) -> 
     assert registry.new_version("2026-05-01") == "2026-05-01.2"
 
 
+def test_the_tenth_training_of_a_day_comes_after_the_ninth(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """By number, not by letter."""
+    for number in (10, 9, 2):
+        make_model(tmp_path / "models", f"2026-05-01.{number}")
+
+    names = [path.name for path in registry.versions()]
+    assert names[1:4] == ["2026-05-01.2", "2026-05-01.9", "2026-05-01.10"]
+    assert registry.new_version("2026-05-01") == "2026-05-01.11"
+
+
+def test_a_model_that_is_still_written_is_no_version(registry: Registry, tmp_path: Path) -> None:
+    """Nor what a killed training left."""
+    make_model(tmp_path / "models", ".v3.partial")
+
+    assert [path.name for path in registry.versions()] == ["base-1", "v1", "v2"]
+
+
+def test_old_versions_go_and_never_one_that_is_needed(registry: Registry, tmp_path: Path) -> None:
+    """Kept are the newest three and whatever going back, three times, leads to."""
+    for number in range(1, 8):
+        make_model(tmp_path / "models", f"2026-05-01.{number}")
+    for used in ("v1", "2026-05-01.1", "2026-05-01.2", "v2", "2026-05-01.3"):
+        registry.use(used)
+
+    gone = registry.prune()
+
+    assert gone == ("2026-05-01.4", "2026-05-01.5", "2026-05-01.6")
+    back = [registry.rollback().version for _ in range(4)]
+    assert back == ["v2", "2026-05-01.2", "2026-05-01.1", "base-1"]
+    assert registry.prune() == ("2026-05-01.1", "2026-05-01.2", "2026-05-01.3")
+    left = {path.name for path in (tmp_path / "models").iterdir()}
+    assert left == {"2026-05-01.7", "v1", "v2", "champion"}
+    assert registry.champion().version == "base-1"
+
+
+def test_the_note_of_the_champion_is_mended_by_a_choice(registry: Registry, tmp_path: Path) -> None:
+    """As the message says."""
+    (tmp_path / "models" / "champion").write_text("{", "utf-8")
+    with pytest.raises(ModelError, match="models use VERSION"):
+        registry.champion()
+
+    registry.use("v1")
+
+    assert registry.champion().version == "v1"
+
+
+def test_a_choice_of_a_person_is_told_from_the_gates(registry: Registry) -> None:
+    """Only what the gate chose may be taken back without being asked."""
+    registry.use("v1", proven=True)
+    assert registry.proven() == "v1"
+
+    registry.use("v1")
+    assert registry.proven() is None
+    registry.use("v2", proven=True)
+    registry.rollback()
+    assert registry.proven() is None
+
+
 # --- models that hear with a backbone --------------------------------------------------------
 
 

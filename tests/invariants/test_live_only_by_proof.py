@@ -115,6 +115,38 @@ def test_a_proven_model_is_used_for_the_next_file_and_changes_none(
     assert first.read_bytes() == before
 
 
+def test_a_model_that_beat_another_than_the_one_in_use_is_refused(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changed the model meanwhile, a person or corrections, it stays changed."""
+    monkeypatch.setenv("PUPPET", "promotes")
+    house.new_model("two")
+    state = State(root=house.root)
+
+    came = training.retrain(
+        house.db,
+        state,
+        house.config,
+        asked_by="command",
+        progress=lambda _message: house.new_model("three"),
+    )
+
+    assert (came.outcome, champion(house)) == ("refused", "three")
+    assert "another model was put to use" in came.reason
+
+
+def test_nights_leave_no_more_than_going_back_needs(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model in use, the three before it, and the shipped one."""
+    monkeypatch.setenv("PUPPET", "promotes")
+    made = [night(house, "command").version for _ in range(6)]
+
+    models = registry.Registry(house.models, house.models / "one")
+    assert {path.name for path in models.versions()} == {"one", *made[-4:]}
+    assert champion(house) == made[-1]
+
+
 def test_going_back_is_one_step(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The version before is still there and whole."""
     monkeypatch.setenv("PUPPET", "promotes")
