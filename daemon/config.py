@@ -74,6 +74,7 @@ class Policy:
     threshold: Literal["promise"] | float = "promise"
     precision: float = 0.9
     propagate: Literal["never", "auto"] = "never"
+    write_parent: bool = False
     empty_values: tuple[str, ...] = (
         "Unknown",
         "Unknown Genre",

@@ -29,13 +29,14 @@ from core.decision.verdict import (
     confidences,
     segment_probabilities,
 )
+from core.decision.vocabulary import Vocabulary, above, vocabulary
 from core.errors import ModelError
-from core.library import evidence, feedback_log, hearings
+from core.library import evidence, feedback_log, hearings, taxonomy
 from core.library.evidence import Voiced
 from core.library.files import FileRow
 from core.library.hearings import HearingRow, VerdictRow
 from core.registry import Answers, Calibration, Manifest
-from core.taxonomy import fold, fold_all, meaningful, spell
+from core.taxonomy import fold_all, meaningful, spell
 from daemon.classification import SegmentView
 from daemon.config import Policy, expand
 
@@ -94,7 +95,9 @@ class Judge:
         self._broad = fold_all(policy.broad_genres)
         self._by_track = tuple(expand(folder) for folder in policy.album_by_track)
         self._model: Model | None = None
-        self._footing: tuple[tuple[str, int], Footing] | None = None  # as of a model and a word
+        # as of a model, a word and an alias
+        self._footing: tuple[tuple[str, tuple[int, int, str]], Footing] | None = None
+        self._names: tuple[tuple[str, tuple[int, int, str]], Vocabulary] | None = None
         self._spreads: tuple[Known, int, Spread] | None = None  # of a model, good up to a hearing
         self._heard_of: tuple[tuple[int, int], Voiced] | None = None
 
@@ -118,8 +121,7 @@ class Judge:
 
     def verdict(self, hearing: HearingRow, row: FileRow) -> Verdict:
         """Return what model and memory say of the track."""
-        blended = memory.blend(self.by_model(hearing), self.evidence(hearing, row))
-        return self._finished(hearing, blended)
+        return self._finished(hearing, self._heard(hearing), self.evidence(hearing, row))
 
     def album(self, row: FileRow) -> Album | None:
         """Return the album that the file is judged with; None where it is judged alone."""
@@ -138,21 +140,28 @@ class Judge:
         return found
 
     def _judged_together(self, members: Sequence[tuple[HearingRow, FileRow]]) -> dict[str, Verdict]:
-        alone = [self.by_model(hearing) for hearing, _ in members]
+        alone = [self._heard(hearing) for hearing, _ in members]
         said = [self.evidence(hearing, row) for hearing, row in members]
         whole, shared = pooled(alone), memory.on_average(said)
         if whole is not None:
             alone = [replace(whole, segments=one.segments) if one.genres else one for one in alone]
             said = [replace(shared, track=own.track) for own in said]
         return {
-            hearing.fingerprint: self._finished(hearing, memory.blend(verdict, own))
+            hearing.fingerprint: self._finished(hearing, verdict, own)
             for (hearing, _), verdict, own in zip(members, alone, said, strict=True)
         }
 
-    def _finished(self, hearing: HearingRow, blended: Verdict) -> Verdict:
-        """*blended* without what a person refused for the track, spelled as they do."""
-        rejected = memory.rejected_genres(self._db, hearing.fingerprint)
-        return self._spelled(memory.without(blended, rejected))
+    def _heard(self, hearing: HearingRow) -> Verdict:
+        """What the model alone says, in the person's names, without those that nobody uses."""
+        names = self.vocabulary()
+        return memory.without(names.verdict(self.by_model(hearing)), names.faded)
+
+    def _finished(self, hearing: HearingRow, heard: Verdict, said: Evidence) -> Verdict:
+        """*heard* and *said* as one, without what a person refused, spelled as they do."""
+        names, blended = self.vocabulary(), memory.blend(heard, said)
+        final = memory.without(blended, self._rejected(hearing.fingerprint))
+        parent, unproven = above(final, names.parents), names.unproven(final, said)
+        return self._spelled(replace(final, parent=parent, unproven=unproven))
 
     def evidence(self, hearing: HearingRow, row: FileRow) -> Evidence:
         """Return what is said that bears on the track."""
@@ -160,7 +169,21 @@ class Judge:
         near, spelled = memory.neighbours(
             hearing.embedding, self._voiced(), but=hearing.fingerprint
         )
-        return replace(said, neighbours=near, spelled={**spelled, **said.spelled})
+        whole = replace(said, neighbours=near, spelled={**spelled, **said.spelled})
+        return self.vocabulary().evidence(whole)
+
+    def vocabulary(self) -> Vocabulary:
+        """Return the person's names, read anew when there is another model, word or alias."""
+        state = (self.model().version, taxonomy.newest_change(self._db))
+        if self._names is None or self._names[0] != state:
+            said = (taxonomy.relations(self._db), taxonomy.named(self._db))
+            there = taxonomy.carried(self._db)
+            self._names = (state, vocabulary(*said, there, self.model().manifest.genres))
+        return self._names[1]
+
+    def _rejected(self, fingerprint: str) -> frozenset[str]:
+        """Which genres, by whatever name, a person refused for this track."""
+        return memory.rejected_genres(self._db, fingerprint, key=self.vocabulary().key)
 
     def segments(self, hearing: HearingRow) -> tuple[SegmentView, ...]:
         """Return what the model says of each segment."""
@@ -185,11 +208,13 @@ class Judge:
         Being named lifts "hands off" and "was there before", and lets us change what is ours;
         a person's genre stays final.
         """
+        promised = isinstance(self._policy.threshold, str)  # else the user's number stands alone
         return decide(
-            verdict,
+            verdict if promised else replace(verdict, unproven=False),
             self._standing(row, asked=asked, unwritable=unwritable),
             threshold=self.threshold(),
             foreign=self.foreign(),
+            write_parent=self._policy.write_parent,
         )
 
     def threshold(self) -> float:
@@ -201,7 +226,7 @@ class Judge:
 
     def footing(self) -> Footing:
         """Return what the promise rests on: made anew when there is another model or word."""
-        state = (self.model().version, feedback_log.last_feedback_id(self._db))
+        state = (self.model().version, taxonomy.newest_change(self._db))
         if self._footing is None or self._footing[0] != state:
             self._footing = (state, self._founded())
         return self._footing[1]
@@ -218,13 +243,13 @@ class Judge:
     def _judged_blind(self) -> Cases:
         """What the model says of tracks whose artists nobody had named when it was trained."""
         rows, model = feedback_log.all_feedback(self._db), self.model()
-        told = unmet(unprompted(rows), rows, model.manifest.fingerprints)
+        told, names = unmet(unprompted(rows), rows, model.manifest.fingerprints), self.vocabulary()
         answers = [(item, self._answer(item.fingerprint)) for item in told]
         known = [(item, answer) for item, answer in answers if answer is not None]
         artists = {item.artist: number for number, (item, _) in enumerate(known)}
         return Cases(
             sure=np.array([answer.sure for _, answer in known], dtype=np.float64),
-            right=np.array([fold(a.genre) == fold(item.genre) for item, a in known], dtype=bool),
+            right=np.array([names.same(a.genre, item.genre) for item, a in known], dtype=bool),
             artist=np.array([artists[item.artist] for item, _ in known], dtype=np.int64),
         )
 
@@ -259,7 +284,7 @@ class Judge:
             hands_off=row.hands_off,
             existing=row.existing,
             unwritable=unwritable,
-            rejected=memory.rejected_genres(self._db, row.fingerprint or ""),
+            rejected=self._rejected(row.fingerprint or ""),
         )
         if not asked:
             return standing
@@ -318,11 +343,12 @@ class Judge:
         known = feedback_log.spellings(self._db)
         if not known:
             return verdict
-        genres, suggested = (
+        genres, suggested, parents = (
             tuple(replace(item, genre=spell(item.genre, known)) for item in items)
-            for items in (verdict.genres, verdict.suggested)
+            for items in (verdict.genres, verdict.suggested, filter(None, [verdict.parent]))
         )
-        return replace(verdict, genres=genres, suggested=suggested)
+        parent = next(iter(parents), None)
+        return replace(verdict, genres=genres, suggested=suggested, parent=parent)
 
 
 def _known(manifest: Manifest) -> Known | None:

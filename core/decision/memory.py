@@ -7,7 +7,7 @@ artists with two genres the model decides between them.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -109,13 +109,15 @@ def neighbours(
     }
 
 
-def rejected_genres(db: Database, fingerprint: str) -> frozenset[str]:
-    """Return the folded genres that a person refused for this track and did not take back."""
+def rejected_genres(
+    db: Database, fingerprint: str, key: Callable[[str], str] = fold
+) -> frozenset[str]:
+    """Return the genres, by *key*, that a person refused for this track and did not take back."""
     rejected: set[str] = set()
     for row in feedback_log.feedback_of_track(db, fingerprint):
         if row.kind in ("rejection", "correction"):
-            rejected |= {fold(genre) for genre in row.old}
-        rejected -= {fold(genre) for genre in row.new}
+            rejected |= {key(genre) for genre in row.old}
+        rejected -= {key(genre) for genre in row.new}
     return frozenset(rejected)
 
 

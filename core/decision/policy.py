@@ -58,11 +58,18 @@ def threshold_of(setting: str | float, promised: float | None) -> float:
 
 
 def decide(
-    verdict: Verdict, standing: Standing, *, threshold: float, foreign: float = NEVER
+    verdict: Verdict,
+    standing: Standing,
+    *,
+    threshold: float,
+    foreign: float = NEVER,
+    write_parent: bool = False,
 ) -> Decision:
     """Return what to do with a file, by the verdict on its track.
 
     A track that is of none of the known genres with at least the probability *foreign* gets none.
+    Where the first genre is in doubt and what it belongs to is not, that is offered beside it,
+    and with *write_parent* written.
     """
     kept = _must_be_left(standing)
     if kept:
@@ -74,11 +81,27 @@ def decide(
         return Decision(action=Action.NOT_SURE, reason=f"you said that it is not {best.genre}")
     if verdict.outside >= foreign:
         return Decision(action=Action.NOT_SURE, reason=_none_of_them(verdict))
-    if verdict.sure < threshold:
-        return Decision(action=Action.NOT_SURE, reason=_unsure(verdict, threshold))
+    if verdict.sure >= threshold and not verdict.unproven:
+        return _written(best.genre, _sure(verdict), standing)
+    parent = _sure_parent(verdict, standing, threshold)
+    reason = _unsure(verdict, threshold) + (f"; {parent}" if parent else "")
+    if parent and write_parent and verdict.parent:
+        return _written(verdict.parent.genre, reason, standing)
+    return Decision(action=Action.NOT_SURE, reason=reason)
+
+
+def _written(genre: str, reason: str, standing: Standing) -> Decision:
     if standing.unwritable:
-        return Decision(action=Action.LEAVE, reason=standing.unwritable, genre=best.genre)
-    return Decision(action=Action.WRITE, reason=_sure(verdict), genre=best.genre)
+        return Decision(action=Action.LEAVE, reason=standing.unwritable, genre=genre)
+    return Decision(action=Action.WRITE, reason=reason, genre=genre)
+
+
+def _sure_parent(verdict: Verdict, standing: Standing, threshold: float) -> str:
+    """Say what the first genre belongs to where that is sure enough to be written; else ""."""
+    parent = verdict.parent
+    if parent is None or parent.confidence < threshold or fold(parent.genre) in standing.rejected:
+        return ""
+    return f"{parent.genre} of some kind at {parent.confidence:.0%}"
 
 
 def _must_be_left(standing: Standing) -> str | None:
@@ -111,6 +134,8 @@ def _unsure(verdict: Verdict, threshold: float) -> str:
     guess = f"{best.genre} at {best.confidence:.0%}"
     if threshold > 1:
         return f"{guess}, but no evidence yet to keep the promise"
+    if verdict.sure >= threshold:
+        return f"{guess}, but a new name of yours, and no evidence yet to keep the promise for it"
     if verdict.right is not None:
         guess += f", right with a chance of {verdict.right:.0%}"
     return f"{guess}, below the {threshold:.0%} needed"

@@ -41,6 +41,8 @@ class Verdict:
     right: float | None = None  # chance that the first genre is right, where the model says it
     outside: float = 0.0  # how likely it is of none of the genres that the model learned
     suggested: tuple[GenreConfidence, ...] = ()  # genres beyond those, never written
+    parent: GenreConfidence | None = None  # what the first genre belongs to, and how sure that is
+    unproven: bool = False  # the first genre is the person's own, and no promise covers it yet
 
     @property
     def best(self) -> GenreConfidence | None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from core import registry
 from core.decision import testimony
 from core.decision.verdict import confidences
+from core.decision.vocabulary import as_taught, vocabulary
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
 from core.learning.dataset import (
@@ -41,7 +42,7 @@ from core.learning.hearing import Progress
 from core.learning.limits import bounded, step_back, use_best_device
 from core.learning.prior import TagLayer
 from core.learning.train import backbone_named, speak, spoken, tags_in, train
-from core.library import feedback_log, hearings, lessons
+from core.library import feedback_log, hearings, lessons, taxonomy
 from core.library.schema import open_library
 from core.taxonomy import fold
 
@@ -292,7 +293,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     limits = {"seconds": wishes.max_minutes * 60, "memory_mb": wishes.max_memory_mb}
     try:
         with bounded(**limits) as check:
-            labels, unprompted, taught = _read(wishes.library)
+            learned = registry.load(wishes.champion).genres
+            labels, unprompted, taught = _read(wishes.library, learned)
             request = replace(_request(wishes), unprompted=unprompted, lessons=taught)
             result = night(request, labels, spoken(speak), check)
     except GenrewatchError as error:
@@ -336,8 +338,12 @@ def _request(wishes: argparse.Namespace) -> Request:
     )
 
 
-def _read(library: Path) -> tuple[Sequence[Label], frozenset[str], Sequence[Lesson]]:
+def _read(
+    library: Path, learned: Sequence[str]
+) -> tuple[Sequence[Label], frozenset[str], Sequence[Lesson]]:
     """Read what people said, of which tracks unprompted, and what the tags of a library say.
+
+    Genres are named as the champion *learned* them, where an alias means the same.
 
     Opened and closed here, so that no lock outlives it.
     """
@@ -346,9 +352,15 @@ def _read(library: Path) -> tuple[Sequence[Label], frozenset[str], Sequence[Less
     db = open_library(library)
     try:
         told = testimony.unprompted(feedback_log.all_feedback(db))
+        names = vocabulary(taxonomy.relations(db), (), (), learned)
         unprompted = frozenset(item.fingerprint for item in told)
         taught = lessons.learned(db, FEATURE_VERSION)
-        return hearings.labels(db, FEATURE_VERSION), unprompted, taught
+        labels = hearings.labels(db, FEATURE_VERSION)
+        return (
+            [replace(item, genre=as_taught(item.genre, learned, names)) for item in labels],
+            unprompted,
+            [replace(item, genre=as_taught(item.genre, learned, names)) for item in taught],
+        )
     finally:
         db.close()
 
