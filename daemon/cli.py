@@ -21,7 +21,7 @@ __all__ = ["cli", "files_named", "main", "report_each"]
 
 SECTIONS = {
     "Every day": ("run", "status", "classify", "tag", "undo", "history", "pause", "resume"),
-    "Review": ("review", "feedback", "genres", "web"),
+    "Review": ("review", "feedback", "stats", "genres", "web"),
     "Model": ("train", "retrain", "models", "evaluate"),
     "Service and set-up": ("service", "doctor", "restore", "config", "completion"),
 }
@@ -99,6 +99,26 @@ def status(app: App, as_json: bool) -> None:
         show.show_status(found)
     if not found.running:
         sys.exit(NOT_RUNNING)
+
+
+@cli.command()
+@click.option("--plot", metavar="FILE", help="draw it as a picture, FILE.svg")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.pass_obj
+def stats(app: App, plot: str | None, as_json: bool) -> None:
+    """show how far it has learned: wrong first guesses, the promise, last night"""
+    from daemon import show
+    from daemon.plot_stats import write_plot
+    from daemon.show_stats import show_stats
+    from daemon.stats import collect, stats_json
+
+    found = collect(app.db, app.models, app.config.policy)
+    if plot:
+        write_plot(found, plot)
+    if as_json:
+        show.print_json(stats_json(found))
+    else:
+        show_stats(found)
 
 
 @cli.command()

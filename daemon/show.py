@@ -24,6 +24,7 @@ __all__ = [
     "classification_json",
     "copy_json",
     "feedback_json",
+    "local_time",
     "percent",
     "print_json",
     "progress",
@@ -188,15 +189,15 @@ def show_event(event: Event) -> None:
     """Print one write or word of a file's history in a line."""
     change = f"{_genres(event.old)} → {_genres(event.new)}"
     if event.what == "feedback":
-        say(f"{_local(event.at)}  {event.cause} (by {event.by}): {change}")
+        say(f"{local_time(event.at)}  {event.cause} (by {event.by}): {change}")
         return
     whose = WHOSE.get(event.by, event.by)
-    say(f"{_local(event.at)}  write ({event.cause}, {whose}): {change}{_ending(event)}")
+    say(f"{local_time(event.at)}  write ({event.cause}, {whose}): {change}{_ending(event)}")
 
 
 def show_feedback(row: FeedbackRow) -> None:
     """Print one feedback in a line."""
-    say(f"{_local(row.at)}  {row.path}: {_feedback_line(row)}")
+    say(f"{local_time(row.at)}  {row.path}: {_feedback_line(row)}")
 
 
 def show_version(found: Version) -> None:
@@ -247,7 +248,7 @@ def _show_daemon(status: Status) -> None:
     state = "running" if status.running else "not running; start it with: genrewatch run"
     paused = " (paused; genrewatch resume)" if status.paused else ""
     since = status.daemon.get("since")
-    when = f" since {_local(since)}" if status.running and since else ""
+    when = f" since {local_time(since)}" if status.running and since else ""
     say(f"genrewatch is {state}{when}{paused}", bold=True)
     for folder in status.folders:
         say(f"Watches {folder}")
@@ -260,7 +261,7 @@ def _show_backlog(backlog: dict[str, Any]) -> None:
     if backlog["waits"]:
         pace = f"; waits: {backlog['waits']}"
     elif backlog["ends"]:
-        pace = f", {backlog['a_minute']:.0f} a minute, until about {_local(backlog['ends'])}"
+        pace = f", {backlog['a_minute']:.0f} a minute, until about {local_time(backlog['ends'])}"
     say(f"Still to be read of what lay there before: {backlog['left']} files{pace}")
 
 
@@ -287,15 +288,17 @@ def _show_model(status: Status) -> None:
     )
     last = status.last_training
     if last:
-        say(f"Last training {_local(last['at'])}: {last['outcome']} – {last['reason']}")
+        say(f"Last training {local_time(last['at'])}: {last['outcome']} – {last['reason']}")
     else:
         say("Last training: none yet")
+    if status.feedback:
+        say("How far it has learned: genrewatch stats")
     back = status.went_back
     if back and (last is None or back["at"] > last["at"]):
-        say(f"Went back {_local(back['at'])}: {back['reason']}")
+        say(f"Went back {local_time(back['at'])}: {back['reason']}")
     if status.next_training:
         waits = f" ({status.training_waits})" if status.training_waits else ""
-        say(f"Next training: {_local(status.next_training)}{waits}")
+        say(f"Next training: {local_time(status.next_training)}{waits}")
 
 
 def _figure(metrics: dict[str, Any]) -> str:
@@ -311,7 +314,7 @@ def _show_needs(status: Status) -> None:
     for trouble in status.trouble:
         say(f"Needs you: {trouble}", fg="red")
     for row in status.failed[:10]:
-        again = f"; tried again at {_local(row.retry_at)}" if row.retry_at else ""
+        again = f"; tried again at {local_time(row.retry_at)}" if row.retry_at else ""
         say(f"Failed: {row.path}: {row.reason}{again}", fg="red")
     if status.counts.get("not_sure"):
         say(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
@@ -320,7 +323,7 @@ def _show_needs(status: Status) -> None:
 def _ending(event: Event) -> str:
     """Say how a write ended where it does not simply stand."""
     if event.undoes:
-        return f" [takes back the write of {_local(event.undoes)}]"
+        return f" [takes back the write of {local_time(event.undoes)}]"
     if event.state == "done":
         return ""
     return f" [{event.state}{': ' if event.reason else ''}{event.reason}]"
@@ -340,5 +343,6 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _local(moment: str) -> str:
+def local_time(moment: str) -> str:
+    """Return a moment of the record as the clock on the wall shows it."""
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")

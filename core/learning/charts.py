@@ -1,29 +1,19 @@
-"""Pictures of findings as inline SVG: figures in, markup out; all text is escaped.
+"""Pictures of findings as inline SVG, drawn with the marks of `core.drawing`."""
 
-Colours come from the page's own variables, so that one picture serves light and dark. Each
-picture has a title and a description for those who do not see it, each mark a title of its
-own. It knows no file, no script and no address.
-"""
-
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.drawing import across, dot, line, percent, picture, rect, text
 from core.learning.findings import Bin, Brings, Genre
 
-__all__ = ["confusion", "forest", "genre_bars", "percent", "points", "reliability", "risk"]
+__all__ = ["confusion", "forest", "genre_bars", "points", "reliability", "risk"]
 
 WIDE = 720  # of a picture that fills the page
 HALF = 350  # of one of two side by side
 DARK = 0.55  # share from which a cell is so full that its number must be light
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
-def percent(share: float) -> str:
-    """Return *share* as people read it: 74.5 %."""
-    return f"{100 * share:.1f} %"
 
 
 def points(gain: float) -> str:
@@ -39,20 +29,20 @@ def confusion(table: NDArray[np.int64], genres: Sequence[str]) -> str:
     left, top = 130, 104
     cell = min(52, (WIDE - left) // len(genres))
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    body = [_across(left + cell * (i + 0.5), top - 8, name) for i, name in enumerate(genres)]
+    body = [across(left + cell * (i + 0.5), top - 8, name) for i, name in enumerate(genres)]
     for row, name in enumerate(genres):
         y = top + cell * row
-        body.append(_text(left - 10, y + cell / 2 + 4, name, anchor="end"))
+        body.append(text(left - 10, y + cell / 2 + 4, name, anchor="end"))
         for column, guess in enumerate(genres):
             number, part = int(table[row, column]), float(share[row, column])
             told = f"{number} of {int(table[row].sum())} {name} tracks taken for {guess}"
             body.append(_cell(left + cell * column, y, cell, number, part, told, row == column))
     size = (left + cell * len(genres) + 2, top + cell * len(genres) + 28)
     middle = left + cell * len(genres) / 2
-    body.append(_text(middle, size[1] - 6, "what was guessed", kind="quiet", anchor="middle"))
+    body.append(text(middle, size[1] - 6, "what was guessed", kind="quiet", anchor="middle"))
     right = int(np.trace(table))
     told = f"{right} of {int(table.sum())} tracks lie on the diagonal, where the guess is right."
-    return _picture("Confusion matrix", told, size, body)
+    return picture("Confusion matrix", told, size, body)
 
 
 def _cell(
@@ -60,10 +50,10 @@ def _cell(
 ) -> str:
     kind = "cell own" if diagonal else "cell"
     box = f'<rect class="ground" x="{x + 1}" y="{y + 1}" width="{size - 2}" height="{size - 2}"/>'
-    fill = _rect(x + 1, y + 1, size - 2, size - 2, kind, told, opacity=share)
+    fill = rect(x + 1, y + 1, size - 2, size - 2, kind, told, opacity=share)
     ink = "light" if share > DARK else "ink"
     middle = x + size / 2
-    words = _text(middle, y + size / 2 + 4, str(number), kind=ink, anchor="middle")
+    words = text(middle, y + size / 2 + 4, str(number), kind=ink, anchor="middle")
     return box + fill + (words if number else "")
 
 
@@ -72,7 +62,7 @@ def _cell(
 
 def reliability(bins: Sequence[Bin]) -> str:
     """Draw the stated confidence of each bin against the share that was right."""
-    body = [*_grid("stated confidence", "share right"), _line(_at(0, 0), _at(1, 1), "ideal")]
+    body = [*_grid("stated confidence", "share right"), line(_at(0, 0), _at(1, 1), "ideal")]
     for one in bins:
         told = (
             f"{one.n} tracks, {percent(one.confidence)} sure on average:"
@@ -80,9 +70,9 @@ def reliability(bins: Sequence[Bin]) -> str:
             f" [{percent(one.right.low)} to {percent(one.right.high)}]"
         )
         ends = _at(one.confidence, one.right.low), _at(one.confidence, one.right.high)
-        body += [_line(*ends, "whisker"), _dot(_at(one.confidence, one.right.value), told)]
+        body += [line(*ends, "whisker"), dot(_at(one.confidence, one.right.value), told)]
     told = "; ".join(f"{percent(b.confidence)} sure, {percent(b.right.value)} right" for b in bins)
-    return _picture("Reliability diagram", told, (HALF, HALF), body)
+    return picture("Reliability diagram", told, (HALF, HALF), body)
 
 
 def risk(curve: NDArray[np.float64], promised: float = 0.9) -> str:
@@ -90,15 +80,15 @@ def risk(curve: NDArray[np.float64], promised: float = 0.9) -> str:
     limit, worst = 1 - promised, float(curve[:, 1].max())
     top = min(top for top in (0.2, 0.4, 1.0) if top >= worst)
     body = [*_grid("share answered, the surest first", "share wrong", top)]
-    body.append(_line(_at(0, limit / top), _at(1, limit / top), "ideal"))
+    body.append(line(_at(0, limit / top), _at(1, limit / top), "ideal"))
     places = " ".join(f"{x:.1f},{y:.1f}" for x, y in (_at(x, y / top) for x, y in curve.tolist()))
     body.append(f'<polyline class="curve" points="{places}"/>')
     where = _at(0, limit / top + 0.02)
-    body.append(_text(where[0] + 6, where[1], f"{limit:.0%} wrong", kind="quiet"))
+    body.append(text(where[0] + 6, where[1], f"{limit:.0%} wrong", kind="quiet"))
     told = f"Of all that is answered, {percent(float(curve[-1, 1]))} is wrong. " + " ".join(
         f"Of the surest {share:.0%}, {percent(_risk_at(curve, share))}." for share in TICKS[1:-1]
     )
-    return _picture("Risk-coverage curve", told, (HALF, HALF), body)
+    return picture("Risk-coverage curve", told, (HALF, HALF), body)
 
 
 def _risk_at(curve: NDArray[np.float64], share: float) -> float:
@@ -112,14 +102,14 @@ def _at(x: float, y: float) -> tuple[float, float]:
 
 
 def _grid(across: str, upward: str, top: float = 1.0) -> list[str]:
-    lines = [_line(_at(0, tick), _at(1, tick), "rule") for tick in TICKS]
-    lines += [_line(_at(tick, 0), _at(tick, 1), "rule") for tick in TICKS]
+    lines = [line(_at(0, tick), _at(1, tick), "rule") for tick in TICKS]
+    lines += [line(_at(tick, 0), _at(tick, 1), "rule") for tick in TICKS]
     for tick in TICKS:
         (x, low), (left, y) = _at(tick, 0), _at(0, tick)
-        lines.append(_text(x, low + 18, f"{tick:.0%}", kind="quiet", anchor="middle"))
-        lines.append(_text(left - 6, y + 4, f"{tick * top:.0%}", kind="quiet", anchor="end"))
-    lines.append(_text(_at(0.5, 0)[0], HALF - 12, across, kind="quiet", anchor="middle"))
-    return [*lines, _text(_at(0, 0)[0] + 6, _at(0, 1)[1] + 14, upward, kind="quiet")]
+        lines.append(text(x, low + 18, f"{tick:.0%}", kind="quiet", anchor="middle"))
+        lines.append(text(left - 6, y + 4, f"{tick * top:.0%}", kind="quiet", anchor="end"))
+    lines.append(text(_at(0.5, 0)[0], HALF - 12, across, kind="quiet", anchor="middle"))
+    return [*lines, text(_at(0, 0)[0] + 6, _at(0, 1)[1] + 14, upward, kind="quiet")]
 
 
 # --- bars and intervals ---------------------------------------------------------------------
@@ -131,20 +121,20 @@ def genre_bars(genres: Sequence[Genre]) -> str:
     body: list[str] = []
     for row, genre in enumerate(genres):
         y = step * row + 6
-        body.append(_text(left - 10, y + 18, genre.name, anchor="end"))
+        body.append(text(left - 10, y + 18, genre.name, anchor="end"))
         body += _bar(left, y, full, genre.recall, f"of {genre.n} tracks found", "mark")
         shown = f"of {genre.guessed} guesses right"
         body += _bar(left, y + 15, full, genre.precision, shown, "second")
     told = "; ".join(_told(genre) for genre in genres)
-    return _picture("Recall and precision of each genre", told, (WIDE, step * len(genres)), body)
+    return picture("Recall and precision of each genre", told, (WIDE, step * len(genres)), body)
 
 
 def _bar(x: int, y: int, full: int, share: float | None, words: str, kind: str) -> list[str]:
     told = f"none {words}" if share is None else f"{percent(share)} {words}"
     return [
-        _rect(x, y, full, 12, "ground"),
-        _rect(x, y, full * (share or 0.0), 12, kind, told),
-        _text(x + full + 10, y + 10, told, kind="quiet"),
+        rect(x, y, full, 12, "ground"),
+        rect(x, y, full * (share or 0.0), 12, kind, told),
+        text(x + full + 10, y + 10, told, kind="quiet"),
     ]
 
 
@@ -163,65 +153,13 @@ def forest(parts: Sequence[Brings], title: str) -> str:
         return (left + right) / 2 + (right - left) / 2 * gain / reach
 
     height = step * len(parts) + 8
-    body = [_line((place(0), 0), (place(0), height), "ideal")]
+    body = [line((place(0), 0), (place(0), height), "ideal")]
     for row, part in enumerate(parts):
         y, gain = step * row + 16, part.accuracy
         told = f"{points(gain.value)} points [{points(gain.low)} to {points(gain.high)}]"
-        body.append(_text(left - 12, y + 4, part.name, anchor="end"))
-        body.append(_line((place(gain.low), y), (place(gain.high), y), "whisker"))
-        body.append(_dot((place(gain.value), y), f"{part.name}: {told}"))
-        body.append(_text(right + 14, y + 4, f"{points(gain.value)} points, {part.judgement}"))
+        body.append(text(left - 12, y + 4, part.name, anchor="end"))
+        body.append(line((place(gain.low), y), (place(gain.high), y), "whisker"))
+        body.append(dot((place(gain.value), y), f"{part.name}: {told}"))
+        body.append(text(right + 14, y + 4, f"{points(gain.value)} points, {part.judgement}"))
     told = "; ".join(f"{p.name}: {points(p.accuracy.value)} points, {p.judgement}" for p in parts)
-    return _picture(title, told, (WIDE, height), body)
-
-
-# --- marks ----------------------------------------------------------------------------------
-
-
-def _picture(title: str, told: str, size: tuple[float, float], body: Iterable[str]) -> str:
-    name = "".join(letter for letter in title.casefold() if letter.isalnum())  # one a page
-    return (
-        f'<svg viewBox="0 0 {size[0]} {size[1]}" role="img" aria-labelledby="{name}t {name}d"'
-        f' style="max-width:{size[0] / 16}rem">'
-        f'<title id="{name}t">{escape(title)}</title><desc id="{name}d">{escape(told)}</desc>'
-        f"{''.join(body)}</svg>"
-    )
-
-
-def _text(x: float, y: float, words: str, *, kind: str = "ink", anchor: str = "start") -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text class="{kind}" {place}>{escape(_short(words))}</text>'
-
-
-def _across(x: float, y: float, words: str) -> str:
-    turned = f'transform="translate({x:.1f} {y:.1f}) rotate(-45)"'
-    return f'<text class="ink" {turned}>{escape(_short(words, 15))}</text>'
-
-
-def _short(words: str, most: int = 48) -> str:
-    return words if len(words) <= most else f"{words[: most - 1]}…"
-
-
-def _rect(
-    x: float,
-    y: float,
-    width: float,
-    height: float,
-    kind: str,
-    told: str = "",
-    opacity: float | None = None,
-) -> str:
-    faint = "" if opacity is None else f' fill-opacity="{opacity:.3f}"'
-    inner = f"<title>{escape(told)}</title>" if told else ""
-    size = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return f'<rect class="{kind}" {size} rx="2"{faint}>{inner}</rect>'
-
-
-def _line(start: tuple[float, float], end: tuple[float, float], kind: str) -> str:
-    ends = f'x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}"'
-    return f'<line class="{kind}" {ends}/>'
-
-
-def _dot(place: tuple[float, float], told: str) -> str:
-    middle = f'cx="{place[0]:.1f}" cy="{place[1]:.1f}"'
-    return f'<circle class="mark" {middle} r="5"><title>{escape(told)}</title></circle>'
+    return picture(title, told, (WIDE, height), body)

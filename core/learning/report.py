@@ -10,21 +10,15 @@ from html import escape
 
 import numpy as np
 
+from core.drawing import COLOURS, MARKS, percent
 from core.learning import charts, findings
-from core.learning.charts import percent, points
+from core.learning.charts import points
 from core.learning.evaluate import Figure, Summary
 from core.learning.findings import Brings, Findings, InUse, Leak
 
 __all__ = ["page"]
 
-STYLE = """
-:root { color-scheme: light dark;
-  --ground: #f6f5f2; --card: #fff; --text: #1f2328; --quiet: #5d6570; --line: #d9d8d3;
-  --accent: #2f5fd0; --on-accent: #fff; --track: #eceae5; --problem: #a32020; --second: #c98a1b; }
-@media (prefers-color-scheme: dark) { :root {
-  --ground: #15171b; --card: #1e2126; --text: #e8e9eb; --quiet: #a3abb6; --line: #363b43;
-  --accent: #8fb0ff; --on-accent: #10131a; --track: #2a2e35; --problem: #ff9a94; --second: #e0b04c;
-} }
+LAYOUT = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--text);
   font: 1rem/1.5 system-ui, sans-serif; }
@@ -47,14 +41,6 @@ section { margin-top: 1rem; padding: 1.25rem 1.5rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1.5rem; }
 figure, .wide { margin: 0; overflow-x: auto; }
 figure.broad svg { min-width: 34rem; }
-svg { display: block; width: 100%; height: auto; margin: 0 auto; font: 13px system-ui, sans-serif; }
-.ink { fill: var(--text); } svg .quiet { fill: var(--quiet); font-size: 12px; }
-.light { fill: var(--on-accent); } .ground { fill: var(--track); } .cell { fill: var(--accent); }
-.own { stroke: var(--accent); stroke-width: 1.5; stroke-opacity: 0.8; }
-.mark { fill: var(--accent); } .second { fill: var(--second); }
-.rule { stroke: var(--line); } .ideal { stroke: var(--quiet); stroke-dasharray: 4 4; }
-.whisker { stroke: var(--accent); stroke-width: 2; stroke-opacity: 0.65; }
-.curve { fill: none; stroke: var(--accent); stroke-width: 2.5; stroke-linejoin: round; }
 .key { display: inline-block; width: 0.75rem; height: 0.75rem; border-radius: 2px; }
 .key.mark { background: var(--accent); } .key.second { background: var(--second); }
 table { width: 100%; border-collapse: collapse; font-size: 0.9375rem; }
@@ -112,7 +98,9 @@ def page(found: Findings, *, created: str) -> str:
         _leak(found.leak),
         _notes(found.notes),
     ]
-    head = f"{HEAD}<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+    head = (
+        f"{HEAD}<title>{escape(title)}</title>\n<style>{COLOURS}{MARKS}{LAYOUT}</style>\n</head>\n"
+    )
     return f"{head}<body><main>\n{'\n'.join(filter(None, parts))}\n</main></body>\n</html>\n"
 
 

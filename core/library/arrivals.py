@@ -15,7 +15,15 @@ from core.library.codec import time_text
 from core.library.feedback_log import NAMED
 from core.names import Keys
 
-__all__ = ["ArrivalRow", "arrival_of", "arrivals", "is_met", "record_arrival"]
+__all__ = [
+    "COLUMNS",
+    "ArrivalRow",
+    "arrival_of",
+    "arrivals",
+    "as_arrival",
+    "is_met",
+    "record_arrival",
+]
 
 COLUMNS = "fingerprint, genre, confidence, sure, source, model_version, met, decision, at"
 
@@ -63,14 +71,14 @@ def record_arrival(db: Database, row: ArrivalRow, now: datetime) -> None:
 def arrivals(db: Database) -> list[ArrivalRow]:
     """Return every first guess, the oldest first."""
     rows = db.execute(f"select {COLUMNS} from arrivals order by at, rowid")
-    return [_arrival(row) for row in rows]
+    return [as_arrival(row) for row in rows]
 
 
 def arrival_of(db: Database, fingerprint: str | None) -> ArrivalRow | None:
     """Return what was guessed first of this track."""
     query = f"select {COLUMNS} from arrivals where fingerprint = ?"
     row = db.execute(query, [fingerprint]).fetchone()
-    return _arrival(row) if row else None
+    return as_arrival(row) if row else None
 
 
 def is_met(db: Database, keys: Keys, *, but: str) -> bool:
@@ -98,7 +106,8 @@ def is_met(db: Database, keys: Keys, *, but: str) -> bool:
     return bool(found[0])
 
 
-def _arrival(row: Sequence[Any]) -> ArrivalRow:
+def as_arrival(row: Sequence[Any]) -> ArrivalRow:
+    """Return what a row of COLUMNS says."""
     return ArrivalRow(
         fingerprint=row[0],
         genre=row[1],

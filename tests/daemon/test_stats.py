@@ -1,0 +1,148 @@
+"""What `stats` tells of a house in which something happened."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import click
+import pytest
+
+from core.library import runs
+from core.library.schema import writing
+from daemon.plot_stats import plot, write_plot
+from daemon.show_stats import NOTHING, in_words
+from daemon.stats import Stats, collect, stats_json
+from tests.puppets import GENRES, PaperHouse, guess, paper
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[PaperHouse]:
+    """A house in which whatever is guessed is written."""
+    made = PaperHouse(tmp_path)
+    made.live()
+    yield made
+    made.close()
+
+
+def told(house: PaperHouse) -> Stats:
+    return collect(house.db, house.desk._judge._models, house.config.policy)
+
+
+def drop(house: PaperHouse, *names: str) -> None:
+    for name in names:
+        paper(house.music / f"{name}.mp3", name)
+    house.settle()
+
+
+def other_than(genre: str) -> str:
+    return next(name for name in GENRES if name != genre)
+
+
+def test_a_new_house_has_nothing_to_tell(house: PaperHouse) -> None:
+    """It says what to do."""
+    found = told(house)
+
+    assert list(in_words(found)) == [NOTHING]
+    assert stats_json(found)["first_guesses"]["wrong_per_100_named"] is None
+    ElementTree.fromstring(plot(found))  # noqa: S314  our own words
+
+
+def test_a_correction_makes_one_guess_wrong(house: PaperHouse) -> None:
+    """And the file that was left alone is told apart, in words and in JSON."""
+    drop(house, "A", "B")
+    paper(house.music / "A.mp3", "A", (other_than(guess("A")),))
+    house.settle()
+
+    found = told(house)
+
+    document = json.loads(json.dumps(stats_json(found)))
+    counted = document["first_guesses"]
+    assert (counted["files"], counted["named"], counted["wrong"]) == (2, 1, 1)
+    assert (counted["left_as_written"], counted["wrong_per_100_if_those_are_right"]) == (1, 50.0)
+    assert (document["written"]["files"], document["written"]["changed"]) == (2, 1)
+    assert document["coverage"]["on_arrival"] == {"files": 2, "of": 2, "share": 1.0}
+    words = "\n".join(in_words(found))
+    assert "you named 1 of them: 1 first guesses were wrong" in words
+    assert "1 stand as they were written" in words
+
+
+def test_an_undone_write_is_neither_right_nor_wrong(house: PaperHouse) -> None:
+    """Nobody said what it is instead."""
+    drop(house, "A")
+    house.desk.undo(str(house.music / "A.mp3"), house.now(), dry_run=False)
+
+    found = told(house)
+
+    assert (found.all.silent, found.all.unknown, found.written.undone) == (0, 1, 1)
+
+
+def test_what_last_night_changed_is_told(tmp_path: Path) -> None:
+    """A file that waited is judged anew, and is written once the new model is sure enough."""
+    house = PaperHouse(tmp_path, threshold=1.0)
+    house.live()
+    drop(house, "A", "B", "C", "D")
+    house.time += 60
+    run = runs.begin_run(house.db, "night", house.now())
+    runs.end_run(house.db, run, "promoted", "better", house.now(), version="two")
+    house.time += 60
+    house.new_model("two")
+    house.settle()
+
+    night = told(house).night
+
+    assert night is not None
+    assert night.since is not None
+    differing = sum(guess(name, "two") != guess(name) for name in "ABCD")
+    assert differing, "the two models of paper agree on everything"
+    assert (night.since.judged, night.since.differing, night.since.written) == (4, differing, 0)
+    assert "4 files that were not sure were judged anew" in "\n".join(in_words(told(house)))
+    house.close()
+
+
+def test_the_picture_stands_alone(house: PaperHouse, tmp_path: Path) -> None:
+    """Well-formed, without script or address, with every text escaped."""
+    drop(house, "A", "B")
+    paper(house.music / "A.mp3", "A", ("<Punk & Co>",))
+    house.settle()
+
+    write_plot(told(house), str(tmp_path / "far.svg"))
+
+    drawn = (tmp_path / "far.svg").read_text("utf-8")
+    root = ElementTree.fromstring(drawn)  # noqa: S314  our own words
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    texts = ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "<Punk & Co>" in texts
+    assert "script" not in drawn
+    assert drawn.count("http") == 1
+
+
+def test_a_picture_is_an_svg(house: PaperHouse, tmp_path: Path) -> None:
+    """Under no other name, which a viewer would not understand."""
+    with pytest.raises(click.UsageError, match=r"ends in \.svg"):
+        write_plot(told(house), str(tmp_path / "far.png"))
+
+    assert not (tmp_path / "far.png").exists()
+
+
+def test_months_of_files_take_no_time(house: PaperHouse) -> None:
+    """Read in a few questions, however many files there are."""
+    many = 20_000
+    with writing(house.db):
+        house.db.conn.executemany(
+            "insert into tracks (fingerprint, duration_s, first_seen_at) values (?, 6, '')",
+            ((f"f{n}",) for n in range(many)),
+        )
+        house.db.conn.executemany(
+            "insert into arrivals values (?, 'Rock', .5, .5, 'model', 'one', 0, 'written', ?)",
+            ((f"f{n}", (house.now() + timedelta(seconds=n)).isoformat()) for n in range(many)),
+        )
+    statements: list[str] = []
+    house.db.conn.set_trace_callback(statements.append)
+
+    found = told(house)
+
+    assert found.all.files == many
+    assert len(found.blocks) == 10
+    assert len(statements) < 10
