@@ -268,7 +268,8 @@ class Desk:
         if dry_run:
             return Tagged(path=row.path, old=row.genres, new=new, reason="would be written")
         self._remember_verdict(row, verdict, now)
-        course = self._pen(now).write(row, new, Origin.OURS, "tag")
+        cause = writes.GUESS if decision.guessed else "tag"
+        course = self._pen(now).write(row, new, Origin.OURS, cause)
         return self._written(row, self._carry_out(course), decision.reason)
 
     def _would_undo(self, row: FileRow, past: WriteRow) -> FileRow:

@@ -33,6 +33,6 @@ def keep_first_guess(
         source=verdict.evidence,
         model_version=verdict.model_version,
         met=arrivals.is_met(db, row.keys, but=row.fingerprint),
-        decision=DECIDED[decision.action],
+        decision="guessed" if decision.guessed else DECIDED[decision.action],
     )
     arrivals.record_arrival(db, first, now)

@@ -19,6 +19,7 @@ __all__ = ["COMMANDS"]
 @click.option("--last", metavar="N", type=click.IntRange(min=1), help="the last N acts")
 @click.option("--since", metavar="TIME", help='all since "2 hours", "yesterday", 2026-05-01T12:00')
 @click.option("--all", "everything", is_flag=True, help="every write of ours that stands")
+@click.option("--guesses", is_flag=True, help="every best guess that the promise does not cover")
 @click.option("--forget", is_flag=True, help="drop what takes writes back: of FILE, or --before")
 @click.option("--before", metavar="TIME", help="with --forget: of all writes before")
 @click.option("--dry-run", is_flag=True, help="only say what would be undone")
@@ -31,6 +32,7 @@ def undo(
     last: int | None,
     since: str | None,
     everything: bool,
+    guesses: bool,
     forget: bool,
     before: str | None,
     dry_run: bool,
@@ -38,11 +40,11 @@ def undo(
     as_json: bool,
 ) -> None:
     """take back writes: of the last act, of files, of the last N acts, since a time, or all"""
-    _check_combination(paths, last, since, everything, before, forget=forget)
+    _check_combination(paths, last, since, everything, guesses, before, forget=forget)
     if forget:
         _forget(app, paths, before, yes=yes or dry_run, dry_run=dry_run)
         return
-    choices = _choices(app, paths, last, since, everything)
+    choices = _choices(app, paths, last, since, everything=everything, guesses=guesses)
     if everything and choices and not (yes or dry_run):
         click.confirm(f"Take back all that was written to {len(choices)} files?", abort=True)
     _undo(app, choices, dry_run=dry_run, as_json=as_json)
@@ -69,7 +71,7 @@ def history(app: App, file: str, as_json: bool) -> None:
 
 def _check_combination(*ways: object, forget: bool) -> None:
     if sum(bool(way) for way in ways) > 1:
-        raise click.UsageError("name files, --last, --since or --all: one of them")
+        raise click.UsageError("name files, --last, --since, --guesses or --all: one of them")
     *others, before = ways[1:]
     if forget and (any(others) or not (ways[0] or before)):
         raise click.UsageError("--forget goes with FILE or --before TIME")
@@ -78,7 +80,13 @@ def _check_combination(*ways: object, forget: bool) -> None:
 
 
 def _choices(
-    app: App, paths: tuple[str, ...], last: int | None, since: str | None, everything: bool
+    app: App,
+    paths: tuple[str, ...],
+    last: int | None,
+    since: str | None,
+    *,
+    everything: bool,
+    guesses: bool,
 ) -> "list[Choice]":
     from core.library import writes
     from daemon.cli import files_named
@@ -86,6 +94,8 @@ def _choices(
 
     if paths:
         return [Choice(path=path, back_to=None) for path in files_named(app, paths)]
+    if guesses:
+        return chosen(writes.guesses_standing(app.db))
     if since is not None:
         return chosen(writes.writes_since(app.db, moment_of(since, _now())))
     return chosen(writes.last_acts(app.db, -1 if everything else last or 1))

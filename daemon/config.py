@@ -73,6 +73,7 @@ class Policy:
 
     threshold: Literal["promise"] | float = "promise"
     precision: float = 0.9
+    when_unsure: Literal["leave", "best guess"] = "leave"
     propagate: Literal["never", "auto"] = "never"
     write_parent: bool = False
     empty_values: tuple[str, ...] = (

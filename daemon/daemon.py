@@ -22,6 +22,7 @@ from daemon import processes, training
 from daemon.app import App, set_up_logging
 from daemon.backbone import backbone_trouble
 from daemon.config import Config, expand
+from daemon.first_run import ask_at_first_run
 from daemon.patience import WAITS, Machine
 from daemon.power import on_battery
 from daemon.processes import Workers
@@ -43,6 +44,8 @@ def run_daemon(app: App, folders: tuple[str, ...], *, service: bool) -> None:
     As a service a broken configuration (stored for `status`) or a damaged record ends without
     an error, so that launchd and systemd do not start us again for ever; else it is raised.
     """
+    if not service:
+        ask_at_first_run(app)
     try:
         config = app.with_folders(folders)
         set_up_logging(config.log.level, app.verbose)

@@ -215,6 +215,7 @@ class Judge:
             threshold=self.threshold(),
             foreign=self.foreign(),
             write_parent=self._policy.write_parent,
+            guess=self._policy.when_unsure == "best guess",
         )
 
     def threshold(self) -> float:

@@ -162,6 +162,7 @@ class Write:
 
     path: str
     genre: str
+    guessed: bool = False  # the promise does not hold for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,7 +318,8 @@ def _on_heard(place: _Place, event: Event) -> Step:
     if decision is None:
         return None, _rest_on_word(place, event)
     if decision.action is Action.WRITE and decision.genre is not None:
-        return _Place(stage=Stage.WRITING), [Write(path=event.path, genre=decision.genre)]
+        write = Write(path=event.path, genre=decision.genre, guessed=decision.guessed)
+        return _Place(stage=Stage.WRITING), [write]
     state = "not_sure" if decision.action is Action.NOT_SURE else "left"
     return None, [Rest(path=event.path, state=state, reason=decision.reason)]
 

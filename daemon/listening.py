@@ -126,4 +126,5 @@ class Listening:
         """Return the change that propagation makes to what we wrote, None where it stays."""
         decision = self._judge.decide(verdict, row, asked=True)
         differs = decision.genre is not None and fold(decision.genre) not in fold_all(row.genres)
-        return decision if decision.action is Action.WRITE and differs else None
+        certain = decision.action is Action.WRITE and not decision.guessed
+        return decision if certain and differs else None

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlite_utils import Database
 
-from core.library import feedback_log, files
+from core.library import feedback_log, files, writes
 from core.taxonomy import KNOWN, fold
 from daemon.groups import Group
 from daemon.status import Judged, judged
@@ -13,8 +13,13 @@ __all__ = ["known_genres", "unsure"]
 
 
 def unsure(db: Database) -> tuple[Judged, ...]:
-    """Return the files that wait for an answer, each with its last verdict."""
-    return judged(db, files.files_in_state(db, "not_sure"))
+    """Return the files that wait for an answer, each with its last verdict.
+
+    Those that bear our best guess are among them: that is as unsure as no genre.
+    """
+    rows = files.files_in_state(db, "not_sure")
+    guessed = [files.file_at(db, write.path) for write in writes.guesses_standing(db)]
+    return judged(db, [*rows, *(row for row in guessed if row is not None)])
 
 
 def known_genres(db: Database, groups: Iterable[Group]) -> dict[str, str]:

@@ -230,10 +230,11 @@ def show_status(status: Status) -> None:
     """Print the status for a person."""
     _show_daemon(status)
     counts = status.counts
+    guessed = f" ({status.guessed} of them best guesses)" if status.guessed else ""
     say(
-        f"Files: {counts.get('tagged', 0)} tagged by us, {counts.get('not_sure', 0)} not sure, "
-        f"{counts.get('left', 0)} left alone, {counts.get('pending', 0)} waiting, "
-        f"{len(status.failed)} failed"
+        f"Files: {counts.get('tagged', 0)} tagged by us{guessed}, "
+        f"{counts.get('not_sure', 0)} not sure, {counts.get('left', 0)} left alone, "
+        f"{counts.get('pending', 0)} waiting, {len(status.failed)} failed"
     )
     _show_backlog(status.backlog)
     if status.skipped["folders"] or status.skipped["files"]:
@@ -318,6 +319,8 @@ def _show_needs(status: Status) -> None:
         say(f"Failed: {row.path}: {row.reason}{again}", fg="red")
     if status.counts.get("not_sure"):
         say(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
+    if status.guessed:
+        say(f"{status.guessed} bear a best guess, which is no promise: genrewatch undo --guesses")
 
 
 def _ending(event: Event) -> str:

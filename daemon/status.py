@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from core import registry
 from core.errors import ModelError
-from core.library import feedback_log, files, hearings, runs
+from core.library import feedback_log, files, hearings, runs, writes
 from core.library.codec import time_text
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
@@ -59,6 +59,7 @@ class Status:
     daemon: dict[str, Any]  # pid, since, folders, of the last start
     folders: tuple[str, ...]
     counts: dict[str, int]
+    guessed: int  # of those tagged: best guesses, outside the promise
     backlog: dict[str, Any]  # what lay there before and is still to be read
     skipped: dict[str, int]
     failed: tuple[FileRow, ...]
@@ -97,6 +98,7 @@ def collect(
         daemon=daemon,
         folders=tuple(folders or (expand(folder) for folder in config.watch.folders)),
         counts=_counts(db, running=running),
+        guessed=len(writes.guesses_standing(db)),
         backlog=backlog_of(db, now, running=running, paused=paused),
         skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
         failed=tuple(files.files_in_state(db, "failed")),
@@ -138,6 +140,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "folders": list(status.folders),
         "pending": status.counts.get("pending", 0),
         "tagged": status.counts.get("tagged", 0),
+        "guessed": status.guessed,
         "not_sure": status.counts.get("not_sure", 0),
         "left": status.counts.get("left", 0),
         "backlog": status.backlog,

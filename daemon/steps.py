@@ -239,8 +239,9 @@ class Steps:
             case lifecycle.Hear(path=path, judge=judge):
                 turn = self._listening.turn(path)
                 self._jobs.add(turn, lambda: self._listening.job(path, judge))
-            case lifecycle.Write(path=path, genre=genre):
-                self._jobs.add(FIRST, lambda: self._writing.begin(path, genre))
+            case lifecycle.Write(path=path, genre=genre, guessed=guessed):
+                cause = writes.GUESS if guessed else "drop"
+                self._jobs.add(FIRST, lambda: self._writing.begin(path, genre, cause))
             case lifecycle.Rest(path=path, state=state, reason=reason):
                 self._rest(path, state, reason)
 

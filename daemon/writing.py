@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from core.decision.feedback import Origin
 from core.errors import GenrewatchError, WorkerError, WriteDelayed, WriteRefused
-from core.library import files, hearings
+from core.library import files, hearings, writes
 from core.library.files import FileRow
 from core.library.writes import WriteRow
 from core.tags import Prepared, WriteResult, journal
@@ -201,14 +201,14 @@ class Writing:
         """Say whether a write was begun and has not ended."""
         return self._courses > 0
 
-    def begin(self, path: str, genre: str) -> None:
+    def begin(self, path: str, genre: str, cause: str) -> None:
         """Begin to write our verdict, unless the file changed since it was judged."""
         row = files.file_at(self._db, path)
         if row is None or row.stamp != self._underway.hand(path).stamp:  # a command was quicker
             self._look_anew(path)
             return
         try:
-            course = self._pen.write(row, (genre,), Origin.OURS, "drop")
+            course = self._pen.write(row, (genre,), Origin.OURS, cause)
         except WriteRefused:  # a command is writing this very file: look once it is done
             self._look_anew(path)
         except WriteDelayed as error:
@@ -244,7 +244,9 @@ class Writing:
 
     def _written(self, path: str, result: WriteResult) -> None:
         row = files.file_at(self._db, path)
-        if row is not None and row.fingerprint is not None:
+        last = writes.newest_standing_write(self._db, path)
+        guessed = last is not None and last.cause == writes.GUESS  # still to be asked about
+        if row is not None and row.fingerprint is not None and not guessed:
             hearings.drop_segments(self._db, row.fingerprint)
         self._report(path, f"tagged {', '.join(result.new)}")
         self._handle(lifecycle.Written(path=path))

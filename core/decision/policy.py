@@ -44,6 +44,7 @@ class Decision:
     action: Action
     reason: str
     genre: str | None = None
+    guessed: bool = False  # written though the promise does not hold for it
 
 
 def threshold_of(setting: str | float, promised: float | None) -> float:
@@ -64,12 +65,14 @@ def decide(
     threshold: float,
     foreign: float = NEVER,
     write_parent: bool = False,
+    guess: bool = False,
 ) -> Decision:
     """Return what to do with a file, by the verdict on its track.
 
     A track that is of none of the known genres with at least the probability *foreign* gets none.
     Where the first genre is in doubt and what it belongs to is not, that is offered beside it,
-    and with *write_parent* written.
+    and with *write_parent* written. With *guess* what is in doubt is written, too, unless it is
+    rather of none of them.
     """
     kept = _must_be_left(standing)
     if kept:
@@ -87,13 +90,15 @@ def decide(
     reason = _unsure(verdict, threshold) + (f"; {parent}" if parent else "")
     if parent and write_parent and verdict.parent:
         return _written(verdict.parent.genre, reason, standing)
+    if guess and verdict.outside <= EVEN:
+        return _written(best.genre, f"best guess: {reason}", standing, guessed=True)
     return Decision(action=Action.NOT_SURE, reason=reason)
 
 
-def _written(genre: str, reason: str, standing: Standing) -> Decision:
+def _written(genre: str, reason: str, standing: Standing, *, guessed: bool = False) -> Decision:
     if standing.unwritable:
         return Decision(action=Action.LEAVE, reason=standing.unwritable, genre=genre)
-    return Decision(action=Action.WRITE, reason=reason, genre=genre)
+    return Decision(action=Action.WRITE, reason=reason, genre=genre, guessed=guessed)
 
 
 def _sure_parent(verdict: Verdict, standing: Standing, threshold: float) -> str:

@@ -11,6 +11,7 @@ from core.library.codec import as_list, list_json, path_bytes, path_text, time_t
 from core.stamp import Stamp
 
 __all__ = [
+    "GUESS",
     "WriteRow",
     "close_write",
     "fail_write",
@@ -47,6 +48,7 @@ COLUMNS = (
     "before_mtime_ns, before_ctime_ns, before_inode, copy_size, copy_mtime_ns, "
     "copy_inode, hash_before, hash_after, prepared_at, kept, undo_size, replaced, lot"
 )
+GUESS = "guess"  # the cause of a write that the promise does not hold for
 STANDING = "state = 'done' and undoes is null and not replaced"
 
 
@@ -323,16 +325,23 @@ def last_acts(db: Database, limit: int) -> list[WriteRow]:
 
 
 def guesses_standing(db: Database) -> list[WriteRow]:
-    """Return the best guesses below the promise that still stand, the latest first.
+    """Return the best guesses below the promise that stand in their files, the latest first.
 
-    A file that was written again since, by an answer or by us, is none of them.
+    What an answer or an edit named since, or what was written anew, is no guess.
     """
     clause = f"""
-        where cause = 'guess' and {STANDING} and not exists (
-            select 1 from tag_writes as later
-            where later.path = tag_writes.path and later.id > tag_writes.id
-                and later.state = 'done' and later.undoes is null and not later.replaced
-        )
+        where cause = '{GUESS}' and {STANDING}
+            and exists (
+                select 1 from files
+                where files.path = tag_writes.path and files.fingerprint = tag_writes.fingerprint
+                    and files.origin = 'ours' and files.genres = tag_writes.new
+                    and files.gone_at is null
+            )
+            and not exists (
+                select 1 from tag_writes as later
+                where later.path = tag_writes.path and later.id > tag_writes.id
+                    and later.state = 'done' and later.undoes is null and not later.replaced
+            )
         order by id desc
     """
     return _rows(db, clause, [])

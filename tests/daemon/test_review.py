@@ -19,7 +19,7 @@ from daemon.status import Judged
 from daemon.undoing import chosen
 from tests.factories import NOON, file_row
 from tests.filehouse import in_memory
-from tests.puppets import PaperHouse, paper, read_paper
+from tests.puppets import PaperHouse, guess, paper, read_paper
 
 FILES = 40
 REFUSED = "another write of this file is under way"
@@ -212,6 +212,36 @@ def test_all_files_of_an_artist_are_answered_and_taken_back_at_once(
     assert len(undone) == FILES
     assert [path.read_bytes() for path in paths] == before
     assert unsaid(house, paths[0]) == (None, [])
+
+
+def test_best_guesses_are_counted_apart_asked_about_and_taken_back(house: PaperHouse) -> None:
+    """What an answer or an edit made of one since is no guess any more."""
+    policy = replace(house.config.policy, when_unsure="best guess")
+    house.config = replace(house.config, policy=policy)
+    house.reborn()
+    paths = [house.music / f"{name}.mp3" for name in "abcd"]
+    for path in paths:
+        paper(path, path.name)
+    house.settle()
+    a, b, *guessed = paths
+    review_of = [item.row.path for item in unsure(house.db)]
+
+    house.desk.tag(str(a), (guess(a.name),), house.now(), dry_run=False, via="review")
+    paper(b, b.name, ("Zydeco",))
+    house.time += 100
+    house.settle()
+    standing = writes.guesses_standing(house.db)
+    done = [
+        house.desk.undo(choice.path, house.now(), dry_run=False, back_to=choice.back_to)
+        for choice in chosen(standing)
+    ]
+
+    assert sorted(review_of) == list(map(str, paths))
+    assert [writes.writes_at(house.db, str(path))[0].cause for path in paths] == ["guess"] * 4
+    assert {row.path for row in standing} == {str(path) for path in guessed}
+    assert not any(item.failed for item in done)
+    assert [read_paper(path)["genres"] for path in paths] == [[guess(a.name)], ["Zydeco"], [], []]
+    assert house.kinds() == ["confirmation", "correction"]
 
 
 def unsaid(house: PaperHouse, path: Path) -> tuple[str | None, list[str]]:

@@ -1,11 +1,9 @@
 """`review` on a real terminal, over real files: a person types, tags change, undo takes back."""
 
-import os
-import pty
-import select
+import signal
 import subprocess
 import sys
-import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,10 +13,10 @@ from core.library import files
 from core.library.schema import open_library
 from tests.audio import genres_in, make_audio
 from tests.factories import NOON, file_row
+from tests.terminal import on_a_terminal
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE_S = 60.0
 CONFIG = '[model]\nbackbone = "none"\n'
 
 
@@ -52,30 +50,6 @@ def command(root: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "daemon", *options, *words]
 
 
-def on_a_terminal(command: list[str], answers: list[tuple[str, str]]) -> str:
-    """Run a command on a pseudo-terminal, typing each answer once its question is there."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
-    os.close(slave)
-    told, asked = "", 0
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if not select.select([master], [], [], 0.2)[0]:
-            continue
-        try:
-            told += os.read(master, 4096).decode("utf-8", "replace")
-        except OSError:  # it has gone
-            break
-        while answers and answers[0][0] in told[asked:]:
-            question, answer = answers.pop(0)
-            asked += told[asked:].index(question) + len(question)
-            os.write(master, f"{answer}\n".encode())
-    os.close(master)
-    assert process.wait(PATIENCE_S) == 0, told
-    assert not answers, told
-    return told
-
-
 def test_a_group_is_answered_with_one_key_and_taken_back_with_one_command(
     tmp_path: Path, songs: list[Path]
 ) -> None:
@@ -106,3 +80,20 @@ def test_a_playlist_of_what_waits(tmp_path: Path, songs: list[Path]) -> None:
     assert "2 files" in done.stderr
     assert lines[0] == "#EXTM3U"
     assert lines[2::2] == [str(path) for path in songs]
+
+
+def test_the_first_run_on_a_terminal_asks_once_what_to_do_when_unsure(tmp_path: Path) -> None:
+    """The answer stands in the options from then on."""
+    (tmp_path / "config.toml").write_text(CONFIG, "utf-8")
+    watch = command(tmp_path, "run", "--folder", str(tmp_path / "music"))
+    stop = ("Stop with Ctrl-C", signal.SIGINT)
+
+    # stopped before it has begun to watch it says "Aborted"
+    first = on_a_terminal(watch, [("best guess (g)?", "g"), stop], (0, 1))
+    second = on_a_terminal(watch, [stop], (0, 1))
+
+    assert "best guess (g)?" not in second
+    assert "Noted in" in first
+    options = (tmp_path / "config.toml").read_text("utf-8")
+    assert tomllib.loads(options)["policy"] == {"when_unsure": "best guess"}
+    assert options.startswith(CONFIG)

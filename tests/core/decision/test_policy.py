@@ -52,6 +52,29 @@ def test_only_an_untouched_file_is_written_and_only_when_sure(
     assert decision.reason
 
 
+@pytest.mark.parametrize(
+    ("standing", "said", "written"),
+    [
+        (NOBODYS, verdict(0.95), False),  # sure enough: no guess
+        (NOBODYS, verdict(0.2), True),
+        (NOBODYS, replace(verdict(0.2), outside=0.6), None),  # rather none of them
+        (NOBODYS, SILENT, None),
+        (Standing(genres=(), origin=Origin.NONE, rejected=frozenset({"jazz"})), verdict(0.2), None),
+        (Standing(genres=("Rock",), origin=Origin.PERSON), verdict(0.2), None),
+        (Standing(genres=(), origin=Origin.PERSON), verdict(0.2), None),
+        (Standing(genres=(), origin=Origin.NONE, unwritable="no tags"), verdict(0.2), None),
+    ],
+)
+def test_a_best_guess_is_written_where_it_is_wished_for(
+    standing: Standing, said: Verdict, written: bool | None
+) -> None:
+    """And told apart from what the promise covers; None: nothing is written."""
+    decision = decide(said, standing, threshold=0.9, guess=True)
+
+    assert (decision.action is Action.WRITE) is (written is not None)
+    assert decision.guessed is (written or False)
+
+
 def strange(outside: float, *suggested: str) -> Verdict:
     items = tuple(GenreConfidence(genre=genre, confidence=outside / 2) for genre in suggested)
     return replace(verdict(0.99), outside=outside, suggested=items)
