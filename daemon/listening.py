@@ -4,17 +4,19 @@ Runs on the supervisor's thread; what was heard is kept in the record, so that m
 are judged again without being heard again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
+from core.decision.album import Album
 from core.decision.policy import Action, Decision
 from core.decision.verdict import Verdict
 from core.errors import GenrewatchError
 from core.library import files, hearings
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
+from core.library.schema import writing
 from core.taxonomy import fold, fold_all
 from daemon import lifecycle, processes
 from daemon.arriving import keep_first_guess
@@ -45,6 +47,7 @@ class Listening:
         judge: Judge,
         underway: Underway,
         *,
+        clock: Callable[[], float],
         now: Callable[[], "datetime"],
         handle: Callable[[lifecycle.Event], None],
         trouble: Callable[[str, GenrewatchError], None],
@@ -53,6 +56,7 @@ class Listening:
         self._config = config
         self._judge = judge
         self._underway = underway
+        self._clock = clock
         self._now = now
         self._handle = handle
         self._trouble = trouble
@@ -70,7 +74,7 @@ class Listening:
             return None
         kept = self._judge.kept_hearing(row.fingerprint)
         if judge and kept is not None:
-            self._judged(row, kept)
+            self._met(row, kept)
             return None
         duration_s = self._underway.hand(path).duration_s
         return Job(
@@ -84,18 +88,77 @@ class Listening:
             again=True,
         )
 
-    def judge_again(self, path: str, kept: HearingRow) -> None:
-        """Judge a file at rest by a hearing under another model."""
-        row = files.file_at(self._db, path)
-        at_rest = self._underway.stage(path) is Stage.RESTING
-        if row is not None and row.state == "not_sure" and at_rest:
-            self._judged(row, kept)
+    def judge_albums(self) -> None:
+        """Judge the tracks whose album is whole by now, or has waited long enough."""
+        for paths in self._underway.together.take(self._clock(), self._is_awaited):
+            with writing(self._db):
+                self._judge_album(paths)
 
-    def judge_kept(self, row: FileRow) -> None:
-        """Judge a file at rest by what is kept of it, after a word on its artist."""
-        kept = self._judge.kept_hearing(row.fingerprint)
-        if kept is not None:
-            self.judge_again(row.path, kept)
+    def let_go(self, path: str) -> None:
+        """Have a file that changed while it waited for its album looked at anew at once."""
+        if self._underway.together.is_held(path):
+            self._underway.together.drop(path)
+            self._handle(lifecycle.Heard(path=path, decision=None))
+
+    def judge_again(self, path: str) -> None:
+        """Judge a not-sure file anew by what is kept of it, with the rest of its album."""
+        row = files.file_at(self._db, path)
+        if row is not None and row.state == "not_sure":
+            self.judge_unsure([row, *self._unsure_with(row)])
+
+    def judge_unsure(self, rows: Iterable[FileRow]) -> None:
+        """Judge not-sure files at rest anew by what is kept of them."""
+        at_rest = [row for row in rows if self._underway.stage(row.path) is Stage.RESTING]
+        self._judge_together(self._with_hearings(at_rest))
+
+    def _met(self, row: FileRow, kept: HearingRow) -> None:
+        """Judge a track that was just heard, or let it wait for its album."""
+        album = self._judge.album(row)
+        if album is None or row.state == "tagged":
+            self._judged(row, kept, self._judge.verdict(kept, row))
+            return
+        self._underway.together.hold(row.path, album, self._clock())
+        self.judge_albums()
+
+    def _is_awaited(self, album: Album) -> bool:
+        """Say whether a file is on its way that is of the album, or may be for all we know."""
+        rows = (files.file_at(self._db, path) for path in self._underway.coming(album[0]))
+        return any(
+            row is None or self._judge.album(row) == album or not (row.was_read or row.existing)
+            for row in rows
+        )
+
+    def _judge_album(self, paths: list[str]) -> None:
+        """Judge what was heard of an album, and with it what we were not sure of before."""
+        rows = [row for path in paths if (row := files.file_at(self._db, path)) is not None]
+        before = self._unsure_with(rows[0]) if rows else []
+        heard = self._with_hearings([*rows, *before])
+        ready = {row.path for _, row in heard}
+        self._judge_together(heard)
+        for path in paths:
+            if path not in ready:  # its hearing does not do any more: another model is in use
+                self._handle(lifecycle.Changed(path=path))
+                self._handle(lifecycle.Heard(path=path, decision=None))
+
+    def _unsure_with(self, row: FileRow) -> list[FileRow]:
+        """Return the not-sure files at rest of the same album."""
+        album = self._judge.album(row)
+        return [
+            other
+            for other in (files.unsure_sharing(self._db, row.keys) if album else [])
+            if other.path != row.path
+            and self._judge.album(other) == album
+            and self._underway.stage(other.path) is Stage.RESTING
+        ]
+
+    def _with_hearings(self, rows: Iterable[FileRow]) -> list[tuple[HearingRow, FileRow]]:
+        kept = [(self._judge.kept_hearing(row.fingerprint), row) for row in rows]
+        return [(hearing, row) for hearing, row in kept if hearing is not None]
+
+    def _judge_together(self, heard: list[tuple[HearingRow, FileRow]]) -> None:
+        found = self._judge.album_verdicts(heard)
+        for hearing, row in heard:
+            self._judged(row, hearing, found[hearing.fingerprint])
 
     def _heard(self, path: str, hearing: "Hearing", judge: bool) -> None:
         row = files.file_at(self._db, path)
@@ -106,21 +169,27 @@ class Listening:
         kept = hearing_row(hearing)
         hearings.save_hearing(self._db, kept)
         if judge:
-            self._judged(row, kept)
+            self._met(row, kept)
         else:
             self._handle(lifecycle.Heard(path=path, decision=None))
 
-    def _judged(self, row: FileRow, kept: HearingRow) -> None:
-        at_hand = self._underway.hand(row.path)
-        at_hand.stamp = row.stamp  # the state of the file that is decided about
-        verdict = self._judge.verdict(kept, row)
-        decision = self._judge.decide(verdict, row, unwritable=at_hand.unwritable)
+    def _judged(self, row: FileRow, kept: HearingRow, verdict: Verdict) -> None:
+        unwritable = self._underway.unwritable(row.path)
+        decision = self._judge.decide(verdict, row, unwritable=unwritable)
         keep_first_guess(self._db, row, verdict, decision, self._now())
         hearings.save_verdict(self._db, verdict_row(kept.fingerprint, verdict), self._now())
+        if self._is_as_before(row, decision):
+            return
+        self._underway.hand(row.path).stamp = row.stamp  # the file's state that is decided about
         if row.state == "tagged":
             self._handle(lifecycle.Heard(path=row.path, decision=self._change(verdict, row)))
             return
         self._handle(lifecycle.Heard(path=row.path, decision=decision))
+
+    def _is_as_before(self, row: FileRow, decision: Decision) -> bool:
+        """Say whether a not-sure file at rest stays so for the same reason: nothing to tell."""
+        at_rest = self._underway.stage(row.path) is Stage.RESTING
+        return at_rest and row.state == "not_sure" and decision.reason == row.reason
 
     def _change(self, verdict: Verdict, row: FileRow) -> Decision | None:
         """Return the change that propagation makes to what we wrote, None where it stays."""

@@ -36,7 +36,7 @@ class Rescoring:
         judge: Judge,
         jobs: Jobs,
         config: Config,
-        judge_again: Callable[[str, HearingRow], None],
+        judge_again: Callable[[str], None],
         hear_again: Callable[[str], None],
     ) -> None:
         self._db = db
@@ -109,7 +109,7 @@ class Rescoring:
         )
         hearings.save_hearing(self._db, fresh)
         self._pass_over(kept.fingerprint)
-        self._judge_again(path, fresh)
+        self._judge_again(path)
 
     def _pass_over(self, fingerprint: str) -> None:
         """Let the old verdict stand under the new model, so that it is not asked for again."""

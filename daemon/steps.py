@@ -16,7 +16,6 @@ from core.decision.identity import Met
 from core.errors import GenrewatchError
 from core.library import files, writes
 from core.library.files import FileRow
-from core.library.hearings import HearingRow
 from core.library.schema import writing
 from core.stamp import Stamp
 from core.tags.journal import Witness, Writer
@@ -97,6 +96,7 @@ class Steps:
             config,
             judge,
             self._underway,
+            clock=clock.monotonic,
             now=clock.now,
             handle=self._handle,
             trouble=self._trouble,
@@ -113,13 +113,15 @@ class Steps:
                 self._gone(paths)
 
     def fall_due(self, now: float) -> None:
-        """Go on with the files that have been still long enough."""
+        """Go on with the files that have been still long enough, and the albums that are whole."""
         for path, armed in list(self._underway.settling.due(now)):
             self._is_due(path, armed)
+        self._listening.judge_albums()
 
     def next_due(self) -> float | None:
-        """Return when the next file falls due."""
-        return self._underway.settling.next_due()
+        """Return when the next file or album falls due."""
+        due = (self._underway.settling.next_due(), self._underway.together.next_due())
+        return min((moment for moment in due if moment is not None), default=None)
 
     def forget(self) -> None:
         """Forget what is under way; writes that workers are at are recorded all the same."""
@@ -162,9 +164,9 @@ class Steps:
         """Listen anew to a file at rest, whose hearing does not do for the model in use."""
         self._handle(lifecycle.Outdated(path=path))
 
-    def judge_again(self, path: str, kept: HearingRow) -> None:
-        """Judge a file at rest by a hearing under another model."""
-        self._listening.judge_again(path, kept)
+    def judge_again(self, path: str) -> None:
+        """Judge a file at rest anew, after it was scored by another model."""
+        self._listening.judge_again(path)
 
     def try_again(self) -> None:
         """Take up the failed files whose time has come."""
@@ -183,6 +185,7 @@ class Steps:
             self._underway.settling.arm(entry.path, entry.stamp, self._clock.monotonic())
         elif stage is Stage.RESTING or self._underway.hand(entry.path).stamp != entry.stamp:
             self._handle(lifecycle.Changed(path=entry.path))
+            self._listening.let_go(entry.path)
 
     def _set_aside(self, entry: Entry) -> None:
         if entry.is_link:
@@ -271,8 +274,7 @@ class Steps:
             self._db, met, self._clock.now(), via="retag", still_to_hear=still_to_hear
         )
         log.info("feedback", path=row.path, kind=met.meaning.kind, genres=row.genres)
-        for other in files.unsure_sharing(self._db, row.keys):
-            self._listening.judge_kept(other)
+        self._listening.judge_unsure(files.unsure_sharing(self._db, row.keys))
 
     def _trouble(self, path: str, error: GenrewatchError) -> None:
         """Set the file aside with its reason, unless it changed or vanished meanwhile."""

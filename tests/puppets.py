@@ -36,10 +36,11 @@ from daemon.config import Config, Model, Policy, Watch
 from daemon.steps import Clock
 from daemon.supervisor import Supervisor
 
-__all__ = ["GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_paper"]
+__all__ = ["FAINT", "GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_paper"]
 
 GENRES = ("Rock", "Jazz", "Folk")
 FEATURES = 135
+FAINT = "?"  # audio of such a name leaves the model in doubt
 HEAD = 8  # letters of the audio's name by which it is known at a glance
 
 
@@ -138,10 +139,12 @@ class PaperHouse:
         daemon = self.daemon
         for _ in range(1000):
             self.step()
+            if len(daemon._jobs) or not daemon._inbox.empty():
+                continue  # no time passes while there is something to do
             due = daemon._steps.next_due()
-            if due is None and not len(daemon._jobs) and daemon._inbox.empty():
+            if due is None:
                 return
-            self.time = max(self.time, due or 0.0)
+            self.time = max(self.time, due)
         raise AssertionError("it never comes to rest")
 
     def step(self) -> None:
@@ -335,7 +338,7 @@ def _audio_of(features: Any) -> str:
 
 def _scores(audio: str, model: str, count: int) -> Any:
     scores = np.zeros((1, count, len(GENRES)), np.float32)
-    scores[..., GENRES.index(guess(audio, model))] = 5.0
+    scores[..., GENRES.index(guess(audio, model))] = 1.0 if audio.endswith(FAINT) else 5.0
     return scores
 
 

@@ -1,7 +1,9 @@
 """An album that is dropped is judged as one."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,9 @@ from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from daemon.config import Policy
 from daemon.judge import Judge
+from daemon.together import A_WHILE_S
 from tests.factories import NOON, file_row
-from tests.puppets import GENRES, PaperHouse
+from tests.puppets import FAINT, GENRES, PaperHouse, Worker, guess, paper, read_paper
 
 ALBUM = {"artist": "Ann", "album": "One"}
 
@@ -108,3 +111,146 @@ def say(db: Database, fingerprint: str, kind: str, *new: str) -> None:
         album="One",
     )
     feedback_log.record_feedback(db, row, NOON)
+
+
+# the daemon -------------------------------------------------------------------------------
+
+
+def faint(*genres: str) -> list[str]:
+    """Names for audio of which the model is inclined to hear *genres*, one after another."""
+    found: list[str] = []
+    for genre in genres:
+        names = (f"{genre} {number}{FAINT}" for number in range(999))
+        found.append(next(name for name in names if name not in found and guess(name) == genre))
+    return found
+
+
+def drop(house: PaperHouse, audio: list[str], **whose: str) -> list[Path]:
+    """Drop files with this audio into one folder; all of one album unless told otherwise."""
+    paths = [house.music / "a" / f"{name.strip(FAINT)}.mp3" for name in audio]
+    for path, name in zip(paths, audio, strict=True):
+        paper(path, name, **(whose or ALBUM))
+    return paths
+
+
+def genres_of(paths: list[Path]) -> list[list[str]]:
+    return [read_paper(path)["genres"] for path in paths]
+
+
+@dataclass(slots=True)
+class Stuck(Worker):
+    """A worker that never ends with one file."""
+
+    path: str = ""
+
+    def start(self, call: str, arguments: tuple[Any, ...], *rest: Any, **options: Any) -> None:
+        if arguments[0] != self.path:
+            Worker.start(self, call, arguments, *rest, **options)
+
+
+def test_an_album_that_is_dropped_gets_one_genre(house: PaperHouse) -> None:
+    """Each track waits for the others; tracks of no album get each their own."""
+    house.live()
+    album = drop(house, faint("Rock", "Rock", "Jazz", "Rock"))
+    house.settle()
+    loose = drop(house, faint("Rock", "Rock", "Jazz", "Rock", "Jazz", "Jazz")[4:], artist="Bob")
+    house.settle()
+
+    assert genres_of(album) == [["Rock"]] * 4
+    assert genres_of(loose) == [["Jazz"]] * 2
+
+
+def test_an_album_with_a_track_that_clearly_differs_is_judged_singly(house: PaperHouse) -> None:
+    """There are such albums."""
+    clear = next(f"clear {n}" for n in range(99) if guess(f"clear {n}") == "Folk")
+    house.live()
+    album = drop(house, [*faint("Rock", "Rock", "Rock", "Rock", "Rock"), clear])
+    house.settle()
+
+    assert genres_of(album) == [["Rock"]] * 5 + [["Folk"]]
+
+
+def test_a_late_track_joins_what_was_said(house: PaperHouse) -> None:
+    """It follows the album, and nothing that was written is written again."""
+    audio = faint("Rock", "Rock", "Rock", "Jazz")
+    house.live()
+    album = drop(house, audio[:3])
+    house.settle()
+    late = drop(house, audio[3:])
+    house.settle()
+
+    assert genres_of(album + late) == [["Rock"]] * 4
+    assert [len(house.done(path)) for path in album] == [1, 1, 1]
+
+
+def test_no_album_waits_for_ever(house: PaperHouse) -> None:
+    """A worker that is stuck with one track holds up the others for a while, and no longer."""
+    audio = faint("Rock", "Rock", "Jazz", "Rock")
+    stuck = house.music / "a" / f"{audio[3].strip(FAINT)}.mp3"
+    house.close()
+    house.begin(Stuck(house, path=str(stuck)))
+    house.live()
+    album = drop(house, audio)
+    house.daemon._rescan()
+    house.time += 2.0
+    for _ in range(20):
+        house.step()
+    waiting = genres_of(album)
+    house.time += A_WHILE_S
+    house.work()
+
+    assert waiting == [[], [], [], []]
+    assert genres_of(album) == [["Rock"], ["Rock"], ["Rock"], []]
+
+
+def test_a_person_may_speak_while_an_album_waits(house: PaperHouse) -> None:
+    """Their word on a track that waits is noticed at once and stands."""
+    audio = faint("Rock", "Rock", "Rock")
+    house.close()
+    house.begin(Stuck(house, path=str(house.music / "a" / f"{audio[2].strip(FAINT)}.mp3")))
+    house.live()
+    album = drop(house, audio)
+    house.daemon._rescan()
+    house.time += 2.0
+    for _ in range(20):
+        house.step()
+    paper(album[0], audio[0], ("Zydeco",), **ALBUM)
+    house.settle()
+
+    assert genres_of(album)[:2] == [["Zydeco"], ["Zydeco"]]
+    assert house.kinds(album[0]) == ["label"]
+    assert house.done(album[0]) == []
+
+
+def test_an_album_that_waited_is_judged_as_one_after_a_crash(tmp_path: Path) -> None:
+    """What was heard is kept, and nobody forgets the others."""
+    audio = faint("Rock", "Jazz", "Rock")
+    for at in range(40, 200, 31):
+        house = PaperHouse(tmp_path / str(at))
+        house.live()
+        album = drop(house, audio)
+        assert house.live_and_die(at)
+        house.reborn()
+
+        assert genres_of(album) == [["Rock"]] * 3
+        house.close()
+
+
+def test_a_word_on_one_track_lets_the_unsure_rest_be_judged_together(house: PaperHouse) -> None:
+    """They are written as soon as they are sure enough, all the same genre."""
+    house.config = replace(house.config, policy=Policy(threshold=0.97))
+    house.close()
+    house.begin()
+    house.live()
+    album = drop(house, faint("Rock", "Jazz", "Rock"))
+    house.settle()
+    before = [house.row(path).state for path in album]
+    house.close()
+    house.config = replace(house.config, policy=Policy(threshold=0.6))
+    house.begin()
+    house.live()
+    paper(album[0], read_paper(album[0])["audio"], ("Folk",), **ALBUM)
+    house.settle()
+
+    assert before == ["not_sure"] * 3
+    assert genres_of(album) == [["Folk"]] * 3

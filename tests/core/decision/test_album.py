@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.decision.album import CONFIDENT, album_of, albums, pooled
+from core.decision.album import CONFIDENT, SETTLED, album_of, albums, pooled
 from core.decision.verdict import GenreConfidence, Verdict
 from core.names import keys_of
 
@@ -67,10 +67,18 @@ def test_the_doubtful_track_goes_with_the_rest() -> None:
 
 def test_a_track_that_is_sure_of_another_genre_parts_the_album() -> None:
     """It shows that there are several, so each is judged by itself."""
-    others = [verdict(0.85)] * 5
+    others = [verdict(SETTLED)] * 5
 
     assert pooled([*others, verdict(1 - CONFIDENT - 0.01)]) is None
     assert pooled([*others, verdict(1 - CONFIDENT + 0.05)]) is not None
+
+
+def test_a_sure_track_leads_those_that_do_not_know() -> None:
+    """It differs from nothing that the others would be sure of."""
+    whole = pooled([verdict(0.55), verdict(0.55), verdict(1 - CONFIDENT)])
+
+    assert whole is not None
+    assert whole.genres[0].genre == "Jazz"
 
 
 def test_one_track_or_silence_is_no_album() -> None:
