@@ -11,7 +11,8 @@ from sqlite_utils import Database
 from core import registry
 from core.decision import progress
 from core.decision.progress import Block, Genre, Share, Tally, Written
-from core.library import runs
+from core.decision.vocabulary import vocabulary
+from core.library import runs, taxonomy
 from core.library.codec import as_time
 from core.library.progress import Followed, Since, followed, since
 from core.library.runs import RunRow
@@ -52,21 +53,21 @@ class Stats:
 
 def collect(db: Database, models: registry.Registry, policy: Policy) -> Stats:
     """Gather what came of every first guess."""
-    items = followed(db)
-    new, met = progress.by_artist(items)
+    items, means = followed(db), vocabulary(taxonomy.relations(db), (), (), ()).key
+    new, met = progress.by_artist(items, means)
     sure = [item for item in items if not _is_best_guess(item)]
     return Stats(
         begun=items[0].first.at if items else None,
-        all=progress.tally(items),
-        blocks=progress.blocks(items),
+        all=progress.tally(items, means),
+        blocks=progress.blocks(items, means),
         new_artists=new,
         met_artists=met,
-        sources=progress.by_source(items),
-        genres=progress.per_genre(items),
+        sources=progress.by_source(items, means),
+        genres=progress.per_genre(items, means),
         at_once=sum(item.first.decision == "written" for item in items),
         waited=sum(item.first.decision in ("not sure", GUESSED) for item in items),
-        written=progress.written(sure),
-        guessed=progress.written(filter(_is_best_guess, items)),
+        written=progress.written(sure, means),
+        guessed=progress.written(filter(_is_best_guess, items), means),
         promise=promise_of(db, models, policy),
         night=_night(db),
     )

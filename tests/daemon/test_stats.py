@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import click
 import pytest
 
-from core.library import runs
+from core.library import runs, taxonomy
 from core.library.schema import writing
 from daemon.plot_stats import plot, write_plot
 from daemon.show_stats import NOTHING, in_words
@@ -66,6 +66,20 @@ def test_a_correction_makes_one_guess_wrong(house: PaperHouse) -> None:
     words = "\n".join(in_words(found))
     assert "you named 1 of them: 1 first guesses were wrong" in words
     assert "1 stand as they were written" in words
+
+
+def test_names_that_the_person_made_one_are_one(house: PaperHouse) -> None:
+    """A guess under the old name is right where the person uses the new one."""
+    drop(house, "A")
+    paper(house.music / "A.mp3", "A", ("Polka",))
+    house.settle()
+    assert told(house).all.wrong.hits == 1
+
+    taxonomy.relate(house.db, guess("A"), "alias", "Polka", house.now())
+
+    found = told(house)
+    assert (found.all.wrong.hits, found.written.changed) == (0, 0)
+    assert [genre.name for genre in found.genres] == ["Polka"]
 
 
 def test_an_undone_write_is_neither_right_nor_wrong(house: PaperHouse) -> None:
