@@ -17,9 +17,10 @@ from core import registry
 from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
+from core.decision.testimony import AUDIT
 from core.decision.verdict import Verdict
 from core.errors import AudioError, GenrewatchError, UntaggableFile, WriteUnderWay
-from core.library import feedback_log, files, hearings, writes
+from core.library import audits, feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
@@ -29,6 +30,7 @@ from core.tags import WriteResult, journal
 from core.tags.journal import Witness, Writer
 from daemon import meeting, processes, undoing
 from daemon.arriving import keep_first_guess
+from daemon.audits import Audit
 from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.classification import Classification, Explanation
 from daemon.config import Config
@@ -177,6 +179,20 @@ class Desk:
         if kept is not None:
             self._remember_verdict(row, self._judge.verdict(kept, row), now)
         return Tagged(path=path, reason=f"remembered: not {genre}")
+
+    def answer_audit(self, audit: Audit, genre: str | None, now: datetime, lot: Lot) -> Tagged:
+        """Record what a person answers when asked if our genre is right, and write *genre*.
+
+        None is "no, but I do not know what it is". What is refused stays to be asked.
+        """
+        path = audit.row.path
+        if genre is None:
+            done = self.confirm_not(path, audit.genre, now, via=AUDIT)
+        else:
+            done = self.tag(path, (genre,), now, dry_run=False, via=AUDIT, lot=lot)
+        if not done.failed:
+            audits.record_answered(self._db, audit.row.fingerprint or "", now)
+        return done
 
     def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
         """Return a file that waits for an answer as it is judged by all that was said by now.

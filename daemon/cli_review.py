@@ -1,10 +1,14 @@
 """The command that asks: what we are not sure of, in groups, on the terminal or as a list."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from daemon.app import App
+
+if TYPE_CHECKING:
+    from daemon.acts import Desk
 
 __all__ = ["COMMANDS"]
 
@@ -28,8 +32,22 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
         return
     from daemon.review import walk_through
 
+    known = known_genres(app.db, groups)
     with app.desk() as desk:
-        walk_through(groups, desk, _now, known_genres(app.db, groups))
+        _audit(app, desk, known)
+        walk_through(groups, desk, _now, known)
+
+
+def _audit(app: App, desk: "Desk", known: dict[str, str]) -> None:
+    from random import SystemRandom
+
+    from daemon.audits import due
+    from daemon.review_audits import ask_audits
+    from daemon.reviewing import guesses_of
+
+    found = due(app.db, _now(), SystemRandom(), app.config.review.audits_per_week)
+    if found:
+        ask_audits(found, desk, _now, lambda item: guesses_of(app.db, item.row), known)
 
 
 def _write_playlist(app: App, path: str) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Config",
     "Model",
     "Policy",
+    "Review",
     "Tags",
     "Training",
     "Watch",
@@ -145,6 +146,13 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What is asked in review beside what it was not sure of."""
+
+    audits_per_week: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """The page."""
 
@@ -170,6 +178,7 @@ class Config:
     workers: Workers = field(default_factory=Workers)
     backlog: Backlog = field(default_factory=Backlog)
     training: Training = field(default_factory=Training)
+    review: Review = field(default_factory=Review)
     web: Web = field(default_factory=Web)
     log: Log = field(default_factory=Log)
 
@@ -193,6 +202,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "training.max_load": (0.01, 1000.0),
     "training.max_minutes": (0.1, 1440.0),
     "training.max_memory_mb": (256, 1_000_000),
+    "review.audits_per_week": (0, 100),
     "web.port": (1, 65535),
     "web.max_upload_mb": (1, 4096),
 }

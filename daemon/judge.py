@@ -246,7 +246,12 @@ class Judge:
         rows, model = feedback_log.all_feedback(self._db), self.model()
         told, names = unmet(unprompted(rows), rows, model.manifest.fingerprints), self.vocabulary()
         answers = [(item, self._answer(item.fingerprint)) for item in told]
-        known = [(item, answer) for item, answer in answers if answer is not None]
+        known = [
+            (item, answer)
+            for item, answer in answers
+            # "not that" alone says nothing of another genre
+            if answer is not None and (not item.refused or names.same(answer.genre, item.refused))
+        ]
         artists = {item.artist: number for number, (item, _) in enumerate(known)}
         return Cases(
             sure=np.array([answer.sure for _, answer in known], dtype=np.float64),

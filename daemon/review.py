@@ -13,6 +13,7 @@ import click
 
 from core.taxonomy import fold
 from daemon.acts import Desk, Lot, Tagged
+from daemon.asking import files_text, prompted, yes
 from daemon.groups import By, Group, by_album, one_by_one
 from daemon.show import percent, progress, say, show_tagged
 
@@ -96,7 +97,7 @@ def walk_through(
         click.echo("Nothing to review.")
         return
     count = sum(len(group.files) for group in groups)
-    say(f"{_files(count)} in {len(groups)} groups, the ones that teach most first.")
+    say(f"{files_text(count)} in {len(groups)} groups, the ones that teach most first.")
     say(KEYS)
     walk = Walk(desk, now, known)
     left = list(groups)
@@ -135,7 +136,7 @@ class Walk:
         """Say what was done, and how to take it back."""
         if self._answered:
             say()
-            say(f"Answered for {_files(self._answered)}. To take the last answer back: {UNDO}")
+            say(f"Answered for {files_text(self._answered)}. To take the last answer back: {UNDO}")
 
     def _as_it_is_now(self, group: Group) -> Group | None:
         """The group without what was settled meanwhile, judged by what was answered so far."""
@@ -146,7 +147,7 @@ class Walk:
         return Group(by=group.by, name=group.name, files=left) if left else None
 
     def _answer(self, group: Group) -> Answer:
-        text = _prompted(f"  genre for {_all_of(group)}")
+        text = prompted(f"  genre for {_all_of(group)}")
         if text is None:
             return Answer(act=Act.END)
         answer = meaning(text, [guess.genre for guess in group.guesses], self._known)
@@ -193,9 +194,9 @@ class Walk:
         if len(done) == 1:
             show_tagged(done[0])
             return
-        say(f"  {what} {_files(len(done) - len(refused))}", fg="green")
+        say(f"  {what} {files_text(len(done) - len(refused))}", fg="green")
         if refused:
-            say(f"  refused: {_files(len(refused))}", fg="red")
+            say(f"  refused: {files_text(len(refused))}", fg="red")
         for item in refused[:TOLD]:
             show_tagged(item)
 
@@ -215,7 +216,7 @@ def _show(group: Group) -> None:
 
 
 def _title(group: Group) -> str:
-    count = _files(len(group.files))
+    count = files_text(len(group.files))
     albums = len({item.row.keys.album for item in group.files} - {""})
     match group.by:
         case By.FILE:
@@ -239,24 +240,9 @@ def _show_keys() -> None:
         say(f"  {line}")
 
 
-def _prompted(question: str) -> str | None:
-    """The answer; None at the end of input or at Ctrl-C: what was answered stands."""
-    try:
-        answer: str = click.prompt(question, default="", show_default=False)
-    except click.Abort:
-        click.echo()
-        return None
-    return answer.strip()
-
-
 def _is_meant(genre: str, group: Group) -> bool:
-    text = _prompted(f'  "{genre}" is new here. Write it to {_all_of(group)}? y or n')
-    return text is not None and text.casefold() in ("y", "yes")
+    return yes(f'  "{genre}" is new here. Write it to {_all_of(group)}?')
 
 
 def _all_of(group: Group) -> str:
     return f"all {len(group.files)}" if len(group.files) > 1 else "it"
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"

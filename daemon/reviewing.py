@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from sqlite_utils import Database
 
-from core.library import feedback_log, files, writes
+from core.library import feedback_log, files, hearings, writes
+from core.library.files import FileRow
 from core.taxonomy import KNOWN, fold
 from daemon.groups import Group
-from daemon.status import Judged, judged
+from daemon.status import GUESSES, Judged, judged
 
-__all__ = ["known_genres", "unsure"]
+__all__ = ["guesses_of", "known_genres", "unsure"]
 
 
 def unsure(db: Database) -> tuple[Judged, ...]:
@@ -20,6 +21,12 @@ def unsure(db: Database) -> tuple[Judged, ...]:
     rows = files.files_in_state(db, "not_sure")
     guessed = [files.file_at(db, write.path) for write in writes.guesses_standing(db)]
     return judged(db, [*rows, *(row for row in guessed if row is not None)])
+
+
+def guesses_of(db: Database, row: FileRow) -> tuple[str, ...]:
+    """Return the genres that the last verdict on the file names first."""
+    verdict = hearings.verdict_of(db, row.fingerprint)
+    return tuple(genre for genre, _ in verdict.genres[: GUESSES + 1]) if verdict else ()
 
 
 def known_genres(db: Database, groups: Iterable[Group]) -> dict[str, str]:

@@ -319,6 +319,11 @@ def _show_needs(status: Status) -> None:
         say(f"Failed: {row.path}: {row.reason}{again}", fg="red")
     if status.counts.get("not_sure"):
         say(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
+    if status.audits:
+        say(
+            f"{status.audits} files that were written wait for your yes or no, on which the "
+            "promise rests: genrewatch review"
+        )
     if status.guessed:
         say(f"{status.guessed} bear a best guess, which is no promise: genrewatch undo --guesses")
 

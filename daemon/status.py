@@ -13,6 +13,7 @@ from core.library import feedback_log, files, hearings, runs, writes
 from core.library.codec import time_text
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
+from daemon.audits import count_due
 from daemon.backbone import backbone_trouble, model_trouble
 from daemon.config import Config, expand
 from daemon.patience import NO_START, WAITS, to_learn, too_little
@@ -65,6 +66,7 @@ class Status:
     failed: tuple[FileRow, ...]
     review: tuple[Judged, ...]
     recent: tuple[Judged, ...]
+    audits: int  # files that wait for a yes or no, so that the promise rests on more than errors
     feedback: int
     feedback_since_training: int
     model: dict[str, Any]
@@ -104,6 +106,7 @@ def collect(
         failed=tuple(files.files_in_state(db, "failed")),
         review=judged(db, files.files_in_state(db, "not_sure")),
         recent=judged(db, files.latest_verdict_paths(db, RECENT)),
+        audits=count_due(db, now, config.review.audits_per_week),
         feedback=feedback_log.count_since(db, 0),
         feedback_since_training=feedback_log.count_since(db, learned),
         model=model,
@@ -147,6 +150,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "skipped": status.skipped,
         "failed": [_failed_json(row) for row in status.failed],
         "review": [review_json(item) for item in status.review],
+        "audits": status.audits,
         "feedback": status.feedback,
         "feedback_since_training": status.feedback_since_training,
         "model": status.model,

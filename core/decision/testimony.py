@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.library.feedback_log import NAMED, FeedbackRow
 from core.names import keys_of
 
-__all__ = ["Testimony", "unmet", "unprompted"]
+__all__ = ["AUDIT", "Testimony", "unmet", "unprompted"]
 
 AUDIT = "audit"
 OF_ONE_S_OWN = ("retag", "tag")  # where a person names a genre without having seen a guess
@@ -23,8 +23,9 @@ class Testimony:
     """What a person says a track is, and whose it is."""
 
     fingerprint: str
-    genre: str
+    genre: str  # empty where an audit was answered by "not that" alone
     artist: str  # a key; the folder where nobody is named
+    refused: str = ""  # the genre that it is not
 
 
 def unprompted(rows: Iterable[FeedbackRow]) -> tuple[Testimony, ...]:
@@ -37,7 +38,7 @@ def unprompted(rows: Iterable[FeedbackRow]) -> tuple[Testimony, ...]:
     for row in rows:
         said[row.fingerprint].append(row)
     free = [words for words in said.values() if _is_free(words)]
-    return tuple(_testimony(words[-1]) for words in free if words[-1].new)
+    return tuple(_testimony(words[-1]) for words in free if words[-1].new or words[-1].old)
 
 
 def unmet(
@@ -54,6 +55,8 @@ def unmet(
 
 
 def _is_free(words: list[FeedbackRow]) -> bool:
+    if words[-1].via == AUDIT and words[-1].kind == "rejection":
+        return True
     if words[-1].kind not in NAMED:
         return False
     audited = any(row.via == AUDIT for row in words)
@@ -61,6 +64,10 @@ def _is_free(words: list[FeedbackRow]) -> bool:
 
 
 def _testimony(row: FeedbackRow) -> Testimony:
+    if row.kind == "rejection":
+        return Testimony(
+            fingerprint=row.fingerprint, genre="", artist=_artist(row), refused=row.old[0]
+        )
     return Testimony(fingerprint=row.fingerprint, genre=row.new[0], artist=_artist(row))
 
 

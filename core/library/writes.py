@@ -12,6 +12,7 @@ from core.stamp import Stamp
 
 __all__ = [
     "GUESS",
+    "PROPAGATION",
     "WriteRow",
     "close_write",
     "fail_write",
@@ -48,7 +49,8 @@ COLUMNS = (
     "before_mtime_ns, before_ctime_ns, before_inode, copy_size, copy_mtime_ns, "
     "copy_inode, hash_before, hash_after, prepared_at, kept, undo_size, replaced, lot"
 )
-GUESS = "guess"  # the cause of a write that the promise does not hold for
+# causes of writes that no promise covers: a best guess, and what follows from a correction
+GUESS, PROPAGATION = "guess", "propagation"
 STANDING = "state = 'done' and undoes is null and not replaced"
 
 

@@ -1,0 +1,26 @@
+"""What every question on the terminal shares: the prompt, and how files are counted."""
+
+import click
+
+__all__ = ["files_text", "prompted", "yes"]
+
+
+def prompted(question: str) -> str | None:
+    """Return the answer; None at the end of input or at Ctrl-C: what was answered stands."""
+    try:
+        answer: str = click.prompt(question, default="", show_default=False)
+    except click.Abort:
+        click.echo()
+        return None
+    return answer.strip()
+
+
+def yes(question: str) -> bool:
+    """Say whether the answer is yes; anything else is no."""
+    text = prompted(f"{question} y or n")
+    return text is not None and text.casefold() in ("y", "yes")
+
+
+def files_text(count: int) -> str:
+    """Return how many files these are."""
+    return "1 file" if count == 1 else f"{count} files"

@@ -1,0 +1,161 @@
+"""Audits over paper files and the real record: what is asked, and what is made of the answers."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from click.testing import CliRunner
+
+from core.decision.testimony import unprompted
+from core.library import audits as record
+from core.library import feedback_log, writes
+from daemon.audits import Audit, count_due, due
+from daemon.review_audits import ask_audits, numbers
+from daemon.undoing import chosen
+from tests.filehouse import in_memory
+from tests.puppets import PaperHouse, guess, paper, read_paper
+
+COUNT = 25
+
+
+@pytest.fixture
+def house() -> Iterator[PaperHouse]:
+    root = in_memory()
+    made = PaperHouse(root)
+    made.live()
+    yield made
+    made.close()
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def songs(house: PaperHouse) -> list[Path]:
+    return dropped(house, COUNT)
+
+
+def dropped(house: PaperHouse, count: int, named: str = "s") -> list[Path]:
+    paths = [house.music / f"{named}{number:02}.mp3" for number in range(count)]
+    for path in paths:
+        paper(path, path.name)
+    house.settle()
+    return paths
+
+
+def asked(house: PaperHouse, a_week: int = 3) -> tuple[Audit, ...]:
+    return due(house.db, house.now(), Random(1), a_week)
+
+
+def answered(house: PaperHouse, answers: str) -> str:
+    with CliRunner().isolation(input=answers) as (out, _, _):
+        ask_audits(asked(house), house.desk, house.now, lambda item: ("Rock", "Jazz"), {})
+        return out.getvalue().decode()
+
+
+def said_blind(house: PaperHouse) -> dict[str, str]:
+    told = unprompted(feedback_log.all_feedback(house.db))
+    return {item.fingerprint: item.genre for item in told}
+
+
+def test_enter_confirms_every_one(house: PaperHouse, songs: list[Path]) -> None:
+    """Words of the person's that the promise may rest on; files stay as they are."""
+    before = [path.read_bytes() for path in songs]
+    assert count_due(house.db, house.now(), 3) == COUNT
+
+    told = answered(house, "\n")
+
+    assert "noted for 25 files" in told
+    assert said_blind(house) == {path.name: guess(path.name) for path in songs}
+    assert set(house.kinds()) == {"confirmation"}
+    assert [path.read_bytes() for path in songs] == before
+    assert {house.row(path).origin for path in songs} == {"person"}
+    assert asked(house) == ()
+    assert count_due(house.db, house.now(), 3) == 0
+
+
+@pytest.mark.usefixtures("songs")
+def test_the_wrong_ones_are_asked_about(house: PaperHouse) -> None:
+    """By a name, by a guess, or by not knowing; all of it one act."""
+    songs = [Path(item.row.path) for item in asked(house)]  # in the order of writing
+    first = [guess(path.name) for path in songs[:3]]
+
+    answered(house, "1 2, 3\nZydeco\n1\n\n")
+
+    told = said_blind(house)
+    other = next(genre for genre in ("Rock", "Jazz") if genre != first[1])
+    assert [told[path.name] for path in songs[:4]] == ["Zydeco", other, "", guess(songs[3].name)]
+    assert [read_paper(path)["genres"] for path in songs[:3]] == [["Zydeco"], [other], [first[2]]]
+    assert house.kinds(songs[2]) == ["rejection"]
+    assert len(chosen(writes.last_acts(house.db, 1))) == COUNT - 1
+
+
+@pytest.mark.usefixtures("songs")
+def test_later_leaves_them_to_be_asked(house: PaperHouse) -> None:
+    """The same ones."""
+    answered(house, "s\n")
+
+    assert house.kinds() == []
+    assert len(asked(house)) == COUNT
+
+
+def test_what_was_corrected_meanwhile_is_no_less_asked(
+    house: PaperHouse, songs: list[Path]
+) -> None:
+    """Its correction is the answer, or only what is right would be asked about."""
+    paper(songs[0], songs[0].name, ("Zydeco",))
+    paper(songs[1], songs[1].name, ())
+    house.time += 100
+    house.settle()
+
+    found = asked(house)
+
+    assert len(found) == COUNT - 2
+    assert said_blind(house) == {songs[0].name: "Zydeco", songs[1].name: ""}
+
+
+def test_what_was_taken_back_is_asked_about_by_itself(house: PaperHouse, songs: list[Path]) -> None:
+    """An undo is no answer yet; Enter for all the others confirms nothing of it."""
+    house.desk.undo(str(songs[0]), house.now(), dry_run=False)
+
+    told = answered(house, "\nZydeco\n")
+
+    assert "was taken back. What is it?" in told
+    assert said_blind(house)[songs[0].name] == "Zydeco"
+    assert read_paper(songs[0])["genres"] == ["Zydeco"]
+    assert len(said_blind(house)) == COUNT
+
+
+def test_later_ones_are_drawn_by_chance_from_what_was_written_last_week(
+    house: PaperHouse, songs: list[Path]
+) -> None:
+    """And stay drawn until they are answered."""
+    answered(house, "\n")
+    house.time += timedelta(days=10).total_seconds()
+    later = dropped(house, 8, "t")
+
+    found = asked(house)
+
+    assert len(found) == 3
+    assert {Path(item.row.path) for item in found} <= set(later)
+    assert asked(house) == found
+    assert [item.why for item in record.asked(house.db)].count("random") == 3
+
+
+def test_a_guess_is_no_promise(house: PaperHouse) -> None:
+    """Only what the threshold let through is asked about."""
+    house.db.execute("update tag_writes set cause = 'guess'")
+    dropped(house, 3)
+    house.db.execute("update tag_writes set cause = 'guess'")
+
+    assert record.promised(house.db) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ()), ("3", (3,)), ("3, 1;3", (3, 1)), ("9", None), ("0", None), ("Rock", None)],
+)
+def test_numbers_are_read_strictly(text: str, expected: tuple[int, ...] | None) -> None:
+    """A slip of a key is no answer."""
+    assert numbers(text, 5) == expected
