@@ -28,10 +28,10 @@ from core.learning.dataset import (
     without_embeddings,
 )
 from core.learning.evaluate import Summary
+from core.learning.evidence import says
 from core.learning.findings import Brings, Findings, InUse, Leak, brings
 from core.learning.fitting import Check, Recipe, Studio
 from core.learning.hearing import Progress
-from core.learning.nightly import says
 from core.learning.prior import TagLayer
 from core.learning.train import feature_groups, pooled_by, said_out_of_fold
 from core.learning.weighing import Said, cross_weighted

@@ -54,6 +54,7 @@ class Trained:
     ensemble: Ensemble
     tracks: tuple[Track, ...]
     out_of_fold: NDArray[np.float64]  # [tracks, G], calibrated without the track's artist
+    pooled: NDArray[np.float64]  # [tracks, G], the same before any calibration
     folds: NDArray[np.integer[Any]]  # [tracks], which of them were predicted together
     calibration: Calibration
     promise: Promise
@@ -65,6 +66,8 @@ class Trained:
     protocol: str
     figures: Mapping[str, float]  # more about the same predictions
     shares: Mapping[str, float]  # what each kind of member counts; 0: tried, and left out
+    # of each fold the fingerprints that its members were trained on when they spoke of it
+    lessons: Mapping[int, frozenset[str]]
     known: Known | None = None  # what lies beyond the genres; None without a backbone
 
 

@@ -7,7 +7,7 @@ that does not say what it was trained on cannot be compared. It never repairs ev
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from core.errors import TrainingError
 from core.learning import evaluate
 
-__all__ = ["Decision", "Evidence", "Outcome", "Said", "compare", "loss_by_chance", "require_unseen"]
+__all__ = [
+    "Decision",
+    "Evidence",
+    "Outcome",
+    "Said",
+    "against_finished",
+    "compare",
+    "loss_by_chance",
+    "require_unseen",
+    "with_more_against",
+]
 
 MARGIN = 0.03  # how much worse the truth may be when chance is allowed for (one-sided 95 %)
 MIN_TRACKS = 30  # fewer say nothing either way
@@ -58,6 +68,7 @@ class Evidence:
     truth: tuple[str, ...]  # [tracks], what people say or the collection's labels
     groups: NDArray[np.int32]  # [tracks], artists
     labelled: NDArray[np.bool_]  # [tracks], whether this user said it
+    newest: NDArray[np.bool_]  # [tracks], said since the champion was trained
     champion: Said
     challenger: Said
 
@@ -109,7 +120,8 @@ def compare(evidence: Evidence) -> Decision:
         return Decision(outcome=Outcome.REFUSED, reasons=(reason,), figures={})
     old, new = evidence.champion.over(genres), evidence.challenger.over(genres)
     figures = _overall(old[known], new[known], truth[known], evidence.groups[known])
-    figures |= _labelled(old, new, truth, evidence.labelled)
+    figures |= _labelled(old, new, truth, evidence.labelled, "labels")
+    figures |= _labelled(old, new, truth, evidence.newest, "newest")
     against = [*_against(figures), *_against_genres(old, new, truth, known, genres)]
     if against:
         return Decision(outcome=Outcome.REFUSED, reasons=tuple(against), figures=figures)
@@ -129,6 +141,7 @@ def _overall(
     error = [evaluate.calibration_error(p, truth) for p in (old, new)]
     return {
         "tracks": float(len(truth)),
+        "artists": float(len(np.unique(groups))),
         "champion_accuracy": float(was.mean()),
         "challenger_accuracy": float(now.mean()),
         "gain": gain,
@@ -143,13 +156,14 @@ def _labelled(
     new: NDArray[np.float64],
     truth: NDArray[np.int64],
     labelled: NDArray[np.bool_],
+    name: str,
 ) -> dict[str, float]:
     was, now = ((words.argmax(axis=1) == truth)[labelled] for words in (old, new))
     return {
-        "labels": float(labelled.sum()),
-        "labels_right_champion": float(was.sum()),
-        "labels_right_challenger": float(now.sum()),
-        "labels_loss_by_chance": loss_by_chance(was, now),
+        name: float(labelled.sum()),
+        f"{name}_right_champion": float(was.sum()),
+        f"{name}_right_challenger": float(now.sum()),
+        f"{name}_loss_by_chance": loss_by_chance(was, now),
     }
 
 
@@ -171,12 +185,13 @@ def _against(figures: dict[str, float]) -> list[str]:
             f" often, and with chance allowed for perhaps {figures['gain_low']:+.1%}"
             f" (at most {-MARGIN:+.0%} is let through)"
         )
-    if figures["labels_loss_by_chance"] < DOUBT:
-        against.append(
-            f"of {figures['labels']:.0f} tracks that you labelled it gets"
-            f" {figures['labels_right_challenger']:.0f} right, the one in use"
-            f" {figures['labels_right_champion']:.0f}"
-        )
+    for name, since in (("labels", ""), ("newest", " since the last training")):
+        if figures[f"{name}_loss_by_chance"] < DOUBT:
+            against.append(
+                f"of {figures[name]:.0f} tracks that you labelled{since} it gets"
+                f" {figures[f'{name}_right_challenger']:.0f} right, the one in use"
+                f" {figures[f'{name}_right_champion']:.0f}"
+            )
     if figures["macro_f1_gain"] < -F1_MARGIN:
         against.append(f"its mean F1 over the genres changes by {figures['macro_f1_gain']:+.3f}")
     if figures["calibration_error_gain"] > CALIBRATION_MARGIN:
@@ -193,7 +208,7 @@ def _against_genres(
     genres: Sequence[str],
 ) -> list[str]:
     was, now = old.argmax(axis=1) == truth, new.argmax(axis=1) == truth
-    against = []
+    against: list[str] = []
     for number, genre in enumerate(genres):
         mine = known & (truth == number)
         lost = float(was[mine].mean() - now[mine].mean()) if mine.any() else 0.0
@@ -205,6 +220,43 @@ def _against_genres(
 
 def _praise(figures: dict[str, float]) -> str:
     return (
-        f"right on {figures['challenger_accuracy']:.1%} of {figures['tracks']:.0f} held-out tracks,"
-        f" the one before on {figures['champion_accuracy']:.1%}"
+        f"right on {figures['challenger_accuracy']:.1%} of {figures['tracks']:.0f} held-out tracks"
+        f" by {figures['artists']:.0f} artists, the one before on"
+        f" {figures['champion_accuracy']:.1%}: {figures['gain']:+.1%}, and with chance allowed for"
+        f" at least {figures['gain_low']:+.1%} ({-MARGIN:+.0%} is let through)"
     )
+
+
+def against_finished(
+    finished: NDArray[np.float64],
+    unheard: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    genres: Sequence[str],
+) -> list[str]:
+    """Return what speaks against a *finished* model by its words on what it was trained on.
+
+    They prove no worth, but must be no worse than the words *unheard* [tracks, G] of those
+    that were trained without the track: else something went wrong in the last training, or
+    in writing it.
+    """
+    was, now = unheard.argmax(axis=1) == truth, finished.argmax(axis=1) == truth
+    if not np.isfinite(finished).all():
+        return ["what it says is no number"]
+    if now.mean() < was.mean() - MARGIN:
+        return [
+            f"finished, it is right on {now.mean():.0%} of {len(truth)} tracks that it was trained"
+            f" on; before it knew them, on {was.mean():.0%}"
+        ]
+    everything = np.ones(len(truth), dtype=bool)
+    return [
+        f"finished, {reason}"
+        for reason in _against_genres(unheard, finished, truth, everything, genres)
+    ]
+
+
+def with_more_against(decision: Decision, against: Sequence[str]) -> Decision:
+    """Return *decision*, refused where there is more *against* the challenger."""
+    if not against:
+        return decision
+    before = decision.reasons if decision.outcome is Outcome.REFUSED else ()
+    return replace(decision, outcome=Outcome.REFUSED, reasons=(*before, *against))

@@ -10,16 +10,14 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from sqlite_utils import Database
 
 from core import registry
-from core.decision import testimony
-from core.decision.verdict import confidences
+from core.decision import memory, testimony
 from core.decision.vocabulary import as_taught, vocabulary
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
@@ -32,18 +30,20 @@ from core.learning.dataset import (
     from_labels,
     from_lessons,
     from_replay,
-    group_numbers,
     without_embeddings,
 )
 from core.learning.export import Paper, Trained, write_model
 from core.learning.fitting import Check, Recipe
-from core.learning.gate import Evidence, Outcome, Said
+from core.learning.gate import Outcome
 from core.learning.hearing import Progress
 from core.learning.limits import bounded, step_back, use_best_device
 from core.learning.prior import TagLayer
+from core.learning.proof import Remembered, prove
 from core.learning.train import backbone_named, speak, spoken, tags_in, train
 from core.library import feedback_log, hearings, lessons, taxonomy
+from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
+from core.names import Keys
 from core.taxonomy import fold
 
 __all__ = [
@@ -55,7 +55,6 @@ __all__ = [
     "main",
     "merged",
     "night",
-    "says",
 ]
 
 NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
@@ -78,6 +77,7 @@ class Request:
     backbone: str | None = None  # sha256 of the weights of the one that there is
     tags: TagLayer | None = None  # its last layer
     unprompted: frozenset[str] = frozenset()  # labelled tracks that may bear on the promise
+    remembered: Remembered = field(default_factory=Remembered)
     lessons: Sequence[Lesson] = ()  # what the tags of a library say
 
 
@@ -113,7 +113,7 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     trained = _challenger(request, merged(replay.tracks, said), progress, check)
     folder = _written(request, champion, trained)
     progress("gate", 0, 1)
-    decision = gate.compare(_evidence(champion, replay, trained))
+    decision = prove(champion, replay, trained, folder, request.remembered)
     metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
     return Night(
         outcome=decision.outcome,
@@ -245,42 +245,6 @@ def _written(request: Request, champion: registry.Manifest, trained: Trained) ->
     return write_model(trained, paper, request.out)
 
 
-def _evidence(champion: registry.Manifest, replay: Replay, trained: Trained) -> Evidence:
-    """Let both speak of the challenger's tracks, neither of one that it was trained on.
-
-    The challenger's words are out of fold. The champion's are too where it has the track
-    in its replay; of all others it never heard.
-    """
-    words = np.zeros((len(trained.tracks), len(champion.genres)))
-    then = {track.fingerprint: row for row, track in enumerate(replay.tracks)}
-    fresh = [i for i, t in enumerate(trained.tracks) if t.fingerprint not in then]
-    gate.require_unseen(
-        [trained.tracks[i].fingerprint for i in fresh], champion.fingerprints, out_of_fold=()
-    )
-    for place, track in enumerate(trained.tracks):
-        if track.fingerprint in then:
-            words[place] = replay.words[then[track.fingerprint]]
-    if fresh:
-        words[fresh] = says(champion, [trained.tracks[i] for i in fresh])
-    return Evidence(
-        truth=tuple(track.genre for track in trained.tracks),
-        groups=group_numbers(trained.tracks),
-        labelled=np.array([track.labelled for track in trained.tracks]),
-        champion=Said(genres=champion.genres, probabilities=words),
-        challenger=Said(genres=trained.genres, probabilities=trained.out_of_fold),
-    )
-
-
-def says(champion: registry.Manifest, tracks: Sequence[Track]) -> NDArray[np.float64]:
-    """Return what the *champion* says of *tracks* [tracks, G], as the daemon would hear it."""
-    from core.analysis.runtime import Ensemble
-
-    calibration = registry.load_calibration(champion)
-    ensemble, weights = Ensemble(champion.folder), np.array(champion.weights)
-    how = (weights, calibration.temperature, np.array(calibration.bias), calibration.longest)
-    return np.stack([confidences(ensemble.score(t.features, t.embedding), *how) for t in tracks])
-
-
 # --- the command ----------------------------------------------------------------------------
 
 
@@ -294,8 +258,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with bounded(**limits) as check:
             learned = registry.load(wishes.champion).genres
-            labels, unprompted, taught = _read(wishes.library, learned)
-            request = replace(_request(wishes), unprompted=unprompted, lessons=taught)
+            labels, told = _read(wishes.library, learned)
+            request = replace(_request(wishes), **told)
             result = night(request, labels, spoken(speak), check)
     except GenrewatchError as error:
         result = Night(outcome=Outcome.FAILED, reason=error.reason)
@@ -338,10 +302,8 @@ def _request(wishes: argparse.Namespace) -> Request:
     )
 
 
-def _read(
-    library: Path, learned: Sequence[str]
-) -> tuple[Sequence[Label], frozenset[str], Sequence[Lesson]]:
-    """Read what people said, of which tracks unprompted, and what the tags of a library say.
+def _read(library: Path, learned: Sequence[str]) -> tuple[Sequence[Label], dict[str, Any]]:
+    """Read what people said, and what else of the record a request wants.
 
     Genres are named as the champion *learned* them, where an alias means the same.
 
@@ -351,18 +313,30 @@ def _read(
 
     db = open_library(library)
     try:
-        told = testimony.unprompted(feedback_log.all_feedback(db))
+        rows = feedback_log.all_feedback(db)
+        told = testimony.unprompted(rows)
         names = vocabulary(taxonomy.relations(db), (), (), learned)
-        unprompted = frozenset(item.fingerprint for item in told)
         taught = lessons.learned(db, FEATURE_VERSION)
         labels = hearings.labels(db, FEATURE_VERSION)
-        return (
-            [replace(item, genre=as_taught(item.genre, learned, names)) for item in labels],
-            unprompted,
-            [replace(item, genre=as_taught(item.genre, learned, names)) for item in taught],
-        )
+        return [replace(item, genre=as_taught(item.genre, learned, names)) for item in labels], {
+            "unprompted": frozenset(item.fingerprint for item in told),
+            "lessons": [
+                replace(item, genre=as_taught(item.genre, learned, names)) for item in taught
+            ],
+            "remembered": _remembered(db, rows, taught),
+        }
     finally:
         db.close()
+
+
+def _remembered(db: Database, rows: Sequence[FeedbackRow], taught: Sequence[Lesson]) -> Remembered:
+    """Whose each track is that was ever named or taught, and what the memory gives those named."""
+    named = {row.fingerprint: hearings.whose(row) for row in rows}
+    told = {name: memory.recall(db, name, Keys()).track for name in named}
+    return Remembered(
+        artists={**{item.fingerprint: item.group for item in taught}, **named},
+        words={name: genre for name, genre in told.items() if genre},
+    )
 
 
 if __name__ == "__main__":

@@ -130,6 +130,7 @@ def train(
         ensemble=ensemble,
         tracks=tuple(tracks),
         out_of_fold=honest,
+        pooled=pooled,
         folds=folds,
         calibration=calibration,
         promise=kept,
@@ -141,6 +142,7 @@ def train(
         protocol=protocol or f"out of fold, {int(folds.max()) + 1} folds apart by artist",
         figures=_figures(honest[about], truth[about], len(genres)),
         shares=shares,
+        lessons=said.lessons,
         known=_known(strange, _answered(cases, kept.threshold)),
     )
 
@@ -183,10 +185,12 @@ def said_out_of_fold(
     """Return what every member says of *tracks*, none of them trained on the track's artist."""
     numbers, parts = np.unique(folds), []
     kinds: tuple[str, ...] = ()
+    lessons: dict[int, frozenset[str]] = {}
     for number in numbers:
         others, held = apart(tracks, folds == number)
         ensemble = studio.train(others, check, fitted)
         kinds = ensemble.kinds
+        lessons[int(number)] = frozenset(track.fingerprint for track in others)
         parts.append(ensemble.scores(*stacked(held)))
     counts = np.array([len(track.features) for track in tracks])
     where = np.repeat(folds, counts)
@@ -197,6 +201,7 @@ def said_out_of_fold(
         kinds=kinds,
         truth=np.array([studio.genres.index(track.genre) for track in tracks]),
         groups=group_numbers(tracks),
+        lessons=lessons,
     )
 
 

@@ -6,7 +6,7 @@ weights in which its artist had no say. Never given words on tracks that were tr
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class Said:
     kinds: tuple[str, ...]  # [members]
     truth: NDArray[np.int64]  # [tracks]
     groups: NDArray[np.integer[Any]]  # [tracks], artists
+    # of each fold the fingerprints that those who spoke of it were trained on
+    lessons: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 def granted(kinds: Sequence[str]) -> dict[str, float]:

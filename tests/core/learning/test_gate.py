@@ -5,7 +5,16 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import TrainingError
-from core.learning.gate import Evidence, Outcome, Said, compare, loss_by_chance, require_unseen
+from core.learning.gate import (
+    Evidence,
+    Outcome,
+    Said,
+    against_finished,
+    compare,
+    loss_by_chance,
+    require_unseen,
+    with_more_against,
+)
 
 GENRES = ("Jazz", "Metal", "Rock")
 Truth = NDArray[np.int64]
@@ -26,6 +35,7 @@ def evidence(
     challenger: NDArray[np.float64],
     truth: Truth,
     labelled: NDArray[np.bool_] | None = None,
+    newest: NDArray[np.bool_] | None = None,
 ) -> Evidence:
     """Bring both models' words into the gate's form, three tracks an artist."""
     none = np.zeros(len(truth), dtype=bool)
@@ -33,6 +43,7 @@ def evidence(
         truth=tuple(GENRES[i] for i in truth),
         groups=(np.arange(len(truth)) // 3).astype(np.int32),
         labelled=none if labelled is None else labelled,
+        newest=none if newest is None else newest,
         champion=Said(genres=GENRES, probabilities=champion),
         challenger=Said(genres=GENRES, probabilities=challenger),
     )
@@ -129,6 +140,58 @@ def test_a_label_lost_by_chance_keeps_nobody_out() -> None:
     assert decision.outcome is Outcome.PROMOTED
 
 
+def test_the_newest_words_count_by_themselves() -> None:
+    """Thirty older labels won do not hide ten newest ones lost."""
+    labelled = np.arange(600) < 60
+    newest = np.arange(600) < 20
+    champion, challenger = words(TRUTH, 0.7, seed=1), words(TRUTH, 0.7, seed=1)
+    right, wrong = np.eye(3)[TRUTH], np.eye(3)[(TRUTH + 1) % 3]
+    champion[:10], challenger[:10] = right[:10], wrong[:10]
+    champion[20:60], challenger[20:60] = wrong[20:60], right[20:60]
+
+    decision = compare(evidence(champion, challenger, TRUTH, labelled, newest))
+
+    assert decision.outcome is Outcome.REFUSED
+    assert len(decision.reasons) == 1
+    assert "of 20 tracks that you labelled since the last training" in decision.reasons[0]
+
+
+def test_a_reason_names_n_the_bound_and_the_margin() -> None:
+    """Whoever reads it can check it."""
+    same = words(TRUTH, 0.7, seed=1)
+
+    reason = compare(evidence(same, same, TRUTH)).reasons[0]
+
+    assert reason.endswith(
+        "600 held-out tracks by 200 artists, the one before on 70.7%: +0.0%, and with chance"
+        " allowed for at least +0.0% (-3% is let through)"
+    )
+
+
+def test_a_model_spoilt_at_the_end_is_found_out() -> None:
+    """Finished, it must know what it was trained on at least as well as before it knew it."""
+    before, good = words(TRUTH, 0.7, seed=1), words(TRUTH, 0.95, seed=2)
+    collapsed = good.copy()
+    collapsed[TRUTH == 2] = collapsed[TRUTH == 2][:, [2, 1, 0]]
+
+    assert against_finished(good, before, TRUTH, GENRES) == []
+    assert "right on 3" in against_finished(words(TRUTH, 0.33, seed=3), before, TRUTH, GENRES)[0]
+    half = np.where((np.arange(600) % 2 == 0)[:, None], collapsed, good)
+    assert "Rock" in against_finished(half, before, TRUTH, GENRES)[0]
+    assert "no number" in against_finished(good * np.nan, before, TRUTH, GENRES)[0]
+
+
+def test_more_against_a_winner_refuses_it() -> None:
+    """Its praise is no reason then."""
+    same = words(TRUTH, 0.7, seed=1)
+    won = compare(evidence(same, same, TRUTH))
+
+    assert with_more_against(won, []) is won
+    lost = with_more_against(won, ["it is slow"])
+    assert (lost.outcome, lost.reasons) == (Outcome.REFUSED, ("it is slow",))
+    assert with_more_against(lost, ["it is huge"]).reasons == ("it is slow", "it is huge")
+
+
 def test_few_tracks_decide_nothing() -> None:
     """Ten tracks cannot tell two models apart, so the champion stays."""
     few = TRUTH[:10]
@@ -150,6 +213,7 @@ def test_a_new_genre_does_not_hide_a_loss() -> None:
         truth=both.truth,
         groups=both.groups,
         labelled=both.labelled,
+        newest=both.newest,
         champion=unknown,
         challenger=Said(
             genres=GENRES, probabilities=np.where((new == 1)[:, None], np.eye(3)[1], challenger)
