@@ -8,6 +8,7 @@ from core.registry import Registry
 from daemon import processes
 from daemon.backbone import backbone_folder
 from daemon.config import Config
+from daemon.limits import trainer_mb
 from daemon.state import State
 
 __all__ = ["evaluate", "in_words"]
@@ -25,12 +26,14 @@ def evaluate(
     """Return the findings as one JSON document: on people's labels, or on the folder named.
 
     *arguments* are those of `core.learning.evaluation`; without --sample-dir the record is
-    read. Raises TrainingError where there are too few labels or the evaluation fails.
+    read. What was heard of a folder is kept as `train` keeps it, and the memory is bounded as
+    the night's. Raises TrainingError where there are too few labels or the evaluation fails.
     """
     record = ("--library", str(state.library), "--champion", str(models.champion_dir()))
     source = () if "--sample-dir" in arguments else record
     heard_with = ("--backbone", backbone_folder(config.model) or "none")
-    wishes = [*arguments, *source, *heard_with]
+    bounds = ("--max-memory-mb", str(trainer_mb(config.training.max_memory_mb)))
+    wishes = [*arguments, *source, *heard_with, "--heard", str(state.heard), *bounds]
     for message in processes.run_trainer(processes.EVALUATION, wishes, task="evaluation"):
         progress(message)
         if message.get("event") == "done":

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from core.learning.dataset import (
 )
 from core.learning.findings import Findings
 from core.learning.hearing import Augmentation, hear_all
+from core.learning.limits import bounded
 from core.learning.train import backbone_named, speak, spoken, tags_in
 from core.library import feedback_log, hearings
 from core.library.schema import open_library
@@ -117,7 +119,12 @@ def of_samples(
     backbone, _ = backbone_named(wishes.backbone)
     augmentation = Augmentation(factor=wishes.augment_factor, seed=wishes.seed)
     material = hear_all(
-        samples, augmentation, bench.progress, processes=wishes.processes, backbone=backbone
+        samples,
+        augmentation,
+        bench.progress,
+        processes=wishes.processes,
+        backbone=backbone,
+        kept=wishes.heard,
     )
     for left in material.left_out:
         speak({"event": "left_out", "path": left.path, "reason": left.reason})
@@ -127,12 +134,13 @@ def of_samples(
 def main(argv: Sequence[str] | None = None, ready: Callable[[], None] = lambda: None) -> int:
     """Evaluate as the arguments say; the last line on stdout is done or error.
 
-    *ready* is called before anything is trained.
+    *ready* is called before anything is trained. Beyond its time or memory it ends with a reason.
     """
     wishes = _parser().parse_args(argv)
     try:
         _require_writable(wishes.report)
-        found = _found(wishes, ready)
+        with bounded(seconds=wishes.max_minutes * 60, memory_mb=wishes.max_memory_mb) as check:
+            found = _found(wishes, check, ready)
         _write(wishes.report, report.page(found, created=_created(wishes)))
     except GenrewatchError as error:
         speak({"event": "error", "what": error.what, "path": error.path, "remedy": error.remedy})
@@ -155,27 +163,32 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2, help="that hear files at once")
     parser.add_argument("--backbone", default="none", help='its folder, or "none"')
+    parser.add_argument("--heard", type=Path, help="folder that keeps what was heard of the files")
+    parser.add_argument("--max-minutes", type=float, default=inf)
+    parser.add_argument("--max-memory-mb", type=float, default=inf)
     parser.add_argument("--created", help="ISO 8601 UTC; default: now")
     return parser
 
 
-def _found(wishes: argparse.Namespace, ready: Callable[[], None]) -> Findings:
+def _found(
+    wishes: argparse.Namespace, check: Callable[[], None], ready: Callable[[], None]
+) -> Findings:
     if wishes.library is None:
         samples, note = find_samples(wishes.sample_dir, wishes.groups)
         require_telling(samples)
         require_enough(samples)
         ready()
-        return of_samples(samples, note, wishes, _bench(wishes))
+        return of_samples(samples, note, wishes, _bench(wishes, check))
     require_telling(_named(wishes.library))
     ready()
     _, source = backbone_named(wishes.backbone)
     place = Place(library=wishes.library, champion=wishes.champion, backbone=source)
-    return of_library(place, _bench(wishes))
+    return of_library(place, _bench(wishes, check))
 
 
-def _bench(wishes: argparse.Namespace) -> "Bench":
+def _bench(wishes: argparse.Namespace, check: Callable[[], None]) -> "Bench":
     from core.learning.examine import Bench
-    from core.learning.fitting import Recipe, no_check
+    from core.learning.fitting import Recipe
 
     folder, _ = backbone_named(wishes.backbone)
     changed = {"epochs": wishes.epochs, "members": wishes.members}
@@ -183,7 +196,7 @@ def _bench(wishes: argparse.Namespace) -> "Bench":
     return Bench(
         recipe=Recipe(seed=wishes.seed, **given),
         progress=spoken(speak),
-        check=no_check,
+        check=check,
         tags=tags_in(folder),
     )
 

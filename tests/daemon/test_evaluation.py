@@ -102,6 +102,17 @@ def test_a_folder_is_named_by_where_it_is(
     assert puppet.after("--groups") == str(tmp_path / "g.csv")
     assert puppet.after("--report") == str(tmp_path / "r.html")
     assert "--library" not in puppet.asked
+    assert puppet.after("--heard") == str(tmp_path / "state" / "cache" / "heard")
+
+
+def test_it_takes_no_more_memory_than_a_night(tmp_path: Path, puppet: Puppet) -> None:
+    """A fifth of the machine's, or what the options allow."""
+    config = tmp_path / "config.toml"
+    config.write_text("[training]\nmax_memory_mb = 300\n", "utf-8")
+
+    run(tmp_path, "--config", str(config), "evaluate")
+
+    assert float(puppet.after("--max-memory-mb")) <= 300
 
 
 def test_training_finds_a_relative_folder_too(

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,3 +264,20 @@ def test_done_carries_the_findings_and_the_report_is_written(
     assert last["event"] == "done"
     assert last["findings"]["figures"]["n"] == 30  # type: ignore[index]
     assert "Made 2026-05-01." in target.read_text("utf-8")
+
+
+def test_beyond_its_bounds_it_ends_with_a_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two networks, as the night does."""
+
+    def endless(_: object, check: Callable[[], None], __: object) -> None:
+        for _ in range(100):
+            check()
+            time.sleep(0.1)
+
+    monkeypatch.setattr(evaluation, "_found", endless)
+
+    assert main(["--library", "x", "--max-memory-mb", "1"]) == 1
+
+    assert said_by(capsys)[-1]["what"] == "it took more than 1 MB of memory"
