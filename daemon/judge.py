@@ -99,7 +99,7 @@ class Judge:
         self._footing: tuple[tuple[str, tuple[int, int, str]], Footing] | None = None
         self._names: tuple[tuple[str, tuple[int, int, str]], Vocabulary] | None = None
         self._spreads: tuple[Known, int, Spread] | None = None  # of a model, good up to a hearing
-        self._heard_of: tuple[tuple[int, int], Voiced] | None = None
+        self._heard_of: tuple[tuple[int, int, str], Voiced] | None = None
 
     def model(self) -> Model:
         """Return the champion, verified once; raises ModelError where it is damaged."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
+from core.decision.batches import MANY, WINDOW_NS, crowd, whose
 from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Known, Met, Reading, is_same_track, meet
-from core.library import feedback_log, files, writes
+from core.library import batches, feedback_log, files, writes
 from core.library.codec import as_time
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
@@ -132,10 +133,12 @@ def note(
         reason=met.word,
     )
     with writing(db):
+        before = files.file_at(db, met.moved_from or row.path)
         _save_row(db, met, row, now)
         if met.meaning.kind is not None:
             said = word(row, met.meaning.kind, old=met.old_genres, new=row.genres, via=via)
-            feedback_log.record_feedback(db, said, now)
+            feedback_log.record_feedback(db, _as_edit(said, row, before), now)
+            _join_batch(db, feedback_log.last_feedback_id(db))
         if met.meaning.origin is Origin.PERSON:
             learn_spellings(db, row.genres, now)
     return row
@@ -158,6 +161,32 @@ def word(
         composer=row.composer,
         compilation=row.compilation,
     )
+
+
+def _as_edit(said: FeedbackRow, row: FileRow, before: FileRow | None) -> FeedbackRow:
+    """*said* with when the file was edited, and whether other fields changed with the genre.
+
+    By the file's own time, for it may be noticed much later; by that of its inode where an
+    editor put the time of the file back.
+    """
+    stamp, known = row.stamp, before is not None and before.was_read
+    put_back = before is not None and stamp.mtime_ns == before.stamp.mtime_ns
+    return replace(
+        said,
+        edited_ns=stamp.ctime_ns if put_back else stamp.mtime_ns,
+        other_changed=known and before is not None and before.other != row.other,
+    )
+
+
+def _join_batch(db: Database, edit: int) -> None:
+    """Find out whether the word *edit* is one of many in a short time, and whose those are."""
+    near = batches.edits_near(db, edit, WINDOW_NS)
+    if len(near) <= MANY:
+        return
+    together = crowd(near, edit)
+    if together:
+        batch = batches.gather(db, together)
+        batches.set_whose(db, batch, whose(batches.values_of(db, batch)))
 
 
 def recover(

@@ -6,7 +6,8 @@ itself, which is final. Each is shrunk towards what is known without it, so that
 artists with two genres the model decides between them.
 """
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -99,6 +100,8 @@ def neighbours(
     lengths = np.linalg.norm(voiced.heard, axis=1) * max(float(np.linalg.norm(heard)), 1e-9)
     distance = 1 - voiced.heard @ heard / np.maximum(lengths, 1e-9)
     closeness = np.where(distance > FARTHEST, 0.0, np.exp(-distance / REACH))
+    if voiced.of_one_act is not None:
+        closeness = closeness / np.sqrt(voiced.of_one_act)
     said: dict[str, float] = defaultdict(float)
     refused: dict[str, float] = defaultdict(float)
     for i, (name, genre) in enumerate(zip(voiced.fingerprints, voiced.genres, strict=True)):
@@ -218,15 +221,23 @@ def _mean(weights: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _counted(words: Iterable[Said]) -> Counts:
+    """Weigh *words*; n that one act said of one artist count sqrt(n) together.
+
+    More than one, for the person meant all of them; less than n, for it was one thought.
+    """
     said: dict[str, float] = defaultdict(float)
     refused: dict[str, float] = defaultdict(float)
+    words = list(words)
+    together = Counter(word.batch for word in words)
     for word in words:
-        (refused if word.refused else said)[fold(word.genre)] += WEIGHT[word.whose]
+        many = together[word.batch] if word.batch is not None else 1
+        weight = WEIGHT[word.whose] / math.sqrt(many)
+        (refused if word.refused else said)[fold(word.genre)] += weight
     return Counts(said=dict(said), refused=dict(refused))
 
 
 def _last_word(rows: list[FeedbackRow]) -> str | None:
-    words = [row for row in rows if row.kind != "reversion"]
+    words = [row for row in rows if row.kind != "reversion" and row.whose == "person"]
     if not words or words[-1].kind not in feedback_log.NAMED or not words[-1].new:
         return None
     return words[-1].new[0]

@@ -32,11 +32,13 @@ def unprompted(rows: Iterable[FeedbackRow]) -> tuple[Testimony, ...]:
     """Return the testimonies in all feedback *rows*, the oldest first; the last word counts.
 
     A track that was audited is one. So is one of which every word is a label that its person
-    came up with: a single reaction to a word of ours, and it is none.
+    came up with: a single reaction to a word of ours, and it is none. What a program did to
+    many files is no word at all.
     """
     said: dict[str, list[FeedbackRow]] = defaultdict(list)
     for row in rows:
-        said[row.fingerprint].append(row)
+        if row.whose == "person":
+            said[row.fingerprint].append(row)
     free = [words for words in said.values() if _is_free(words)]
     return tuple(_testimony(words[-1]) for words in free if words[-1].new or words[-1].old)
 

@@ -29,6 +29,7 @@ class Said:
     whose: str  # "person", "arrived", "program" or "ours"
     keys: Keys
     refused: bool = False  # a person said that it is not this genre, and nothing else
+    batch: int | None = None  # it was said of many files at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,15 +40,18 @@ class Voiced:
     genres: tuple[str, ...]
     refused: tuple[bool, ...]  # the person said that it is not this genre
     heard: NDArray[np.float32]  # [tracks, d]: the backbone's embedding
+    # [tracks]: how many of one artist the same act named with it; None where each was named apart
+    of_one_act: NDArray[np.float32] | None = None
 
 
 def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
     """Return what is said of the tracks that share one of *keys*, but for the track *but*.
 
-    Each track speaks once: by the person's last word, else by one of its files.
+    Each track speaks once: by the person's last word, else by what a program did to it among
+    many, else by one of its files.
     """
     words = {said.fingerprint: said for said in _by_people(db, keys, but)}
-    for said in _by_files(db, keys, but):
+    for said in (*_by_programs(db, keys, but), *_by_files(db, keys, but)):
         words.setdefault(said.fingerprint, said)
     return [said for said in words.values() if said.genre]
 
@@ -56,28 +60,34 @@ def voiced(db: Database) -> Voiced:
     """Return every track with a person's word that was heard with the backbone."""
     rows = db.execute(
         """
-        select feedback.fingerprint, feedback.kind, feedback.old, feedback.new, hearings.embedding
-        from feedback
+        select words.fingerprint, words.kind, words.old, words.new, hearings.embedding,
+            case when words.batch is null then 1
+                else count(*) over (partition by words.batch, words.artist_key) end
+        from words
         join hearings using (fingerprint)
-        where feedback.id in (
-                select max(id) from feedback where kind != 'reversion' group by fingerprint
+        where words.id in (
+                select max(id) from words where kind != 'reversion' group by fingerprint
             )
             and hearings.embedding is not null
-        order by feedback.id
+        order by words.id
         """
     ).fetchall()
-    said = [(row[0], *_word(row[1], row[2], row[3]), row[4]) for row in rows]
+    said = [(row[0], *_word(row[1], row[2], row[3]), row[4], row[5]) for row in rows]
     kept = [row for row in said if row[1]]
     return Voiced(
         fingerprints=tuple(row[0] for row in kept),
         genres=tuple(row[1] for row in kept),
         refused=tuple(row[2] for row in kept),
         heard=_stacked(row[3] for row in kept),
+        of_one_act=np.array([row[4] for row in kept], np.float32),
     )
 
 
-def last_voiced(db: Database) -> tuple[int, int]:
-    """Return what changes when `voiced` would: the newest word, the newest hearing of one named."""
+def last_voiced(db: Database) -> tuple[int, int, str]:
+    """Return what changes when `voiced` would.
+
+    The newest word, the newest hearing of a track named, the newest answer on a batch.
+    """
     row = db.execute(
         """
         select
@@ -85,20 +95,37 @@ def last_voiced(db: Database) -> tuple[int, int]:
             (
                 select coalesce(max(rowid), 0) from hearings
                 where fingerprint in (select fingerprint from feedback)
-            )
+            ),
+            (select coalesce(max(answered_at), '') from batches)
         """
     ).fetchone()
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 def _by_people(db: Database, keys: Keys, but: str) -> list[Said]:
+    return [_said(row, "person") for row in _last_words(db, "words", keys, but)]
+
+
+def _by_programs(db: Database, keys: Keys, but: str) -> list[Said]:
+    theirs = """
+        (
+            select feedback.* from feedback
+            join batches on batches.id = feedback.batch
+            where batches.whose = 'program'
+        )
+    """
+    return [_said(row, "program") for row in _last_words(db, theirs, keys, but)]
+
+
+def _last_words(db: Database, words: str, keys: Keys, but: str) -> list[Sequence[Any]]:
+    """The last of *words*, a table, on each track that shares a key; the newest first."""
     clause, values = _sharing("feedback", keys)
-    rows = db.execute(
+    return db.execute(
         f"""
-        select fingerprint, kind, old, new, composer_key, artist_key, album_key
-        from feedback
+        select fingerprint, kind, old, new, composer_key, artist_key, album_key, batch
+        from {words}
         where id in (
-                select max(id) from feedback
+                select max(id) from {words}
                 where kind != 'reversion' and fingerprint in ({clause}) and fingerprint != ?
                 group by fingerprint
             )
@@ -107,7 +134,6 @@ def _by_people(db: Database, keys: Keys, but: str) -> list[Said]:
         """,
         [*values, but],
     ).fetchall()
-    return [_person(row) for row in rows]
 
 
 def _by_files(db: Database, keys: Keys, but: str) -> list[Said]:
@@ -138,10 +164,16 @@ def _sharing(table: str, keys: Keys) -> tuple[str, list[str]]:
     return " union ".join(parts) or "select null", [key for key in named.values() if key]
 
 
-def _person(row: Sequence[Any]) -> Said:
+def _said(row: Sequence[Any], whose: str) -> Said:
     genre, refused = _word(row[1], row[2], row[3])
-    keys = _keys(row[4:])
-    return Said(fingerprint=row[0], genre=genre, whose="person", keys=keys, refused=refused)
+    return Said(
+        fingerprint=row[0],
+        genre=genre,
+        whose=whose,
+        keys=_keys(row[4:7]),
+        refused=refused,
+        batch=row[7],
+    )
 
 
 def _word(kind: str, old: str, new: str) -> tuple[str, bool]:

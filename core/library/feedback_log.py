@@ -1,7 +1,7 @@
 """What people said of genres: append-only, the latest word on a track wins."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,8 @@ __all__ = [
 NAMED = ("correction", "label", "confirmation")  # kinds by which a person names a genre
 COLUMNS = (
     "id, path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at, "
-    "composer"
+    "composer, edited_ns, other_changed, batch, "
+    "coalesce((select whose from batches where batches.id = batch), 'person')"
 )
 
 
@@ -48,6 +49,11 @@ class FeedbackRow:
     composer: str | None = None
     at: str = ""
     id: int = 0
+    # when the file was edited, and whether other fields changed in the same save; of retags
+    edited_ns: int | None = field(default=None, compare=False)
+    other_changed: bool = field(default=False, compare=False)
+    batch: int | None = field(default=None, compare=False)  # of many edits, set later
+    whose: str = field(default="person", compare=False)  # or "program", by its batch
 
 
 def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
@@ -64,6 +70,8 @@ def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
         "album": row.album,
         "composer": row.composer,
         "compilation": int(row.compilation),
+        "edited_ns": row.edited_ns,
+        "other_changed": int(row.other_changed),
         "at": time_text(now),
         **as_columns(keys_in(row)),
     }
@@ -105,16 +113,12 @@ def labels_since(db: Database, last_id: int) -> list[tuple[str, str]]:
     """
     rows = db.execute(
         f"""
-        select feedback.fingerprint, feedback.artist_key, feedback.path
-        from feedback
-        left join batches on batches.id = feedback.batch
-        where feedback.id > ?
-            and feedback.id in (
-                select max(id) from feedback where kind != 'reversion' group by fingerprint
-            )
-            and feedback.kind in ({", ".join("?" * len(NAMED))})
-            and feedback.new != '[]'
-            and coalesce(batches.whose, 'person') = 'person'
+        select fingerprint, artist_key, path
+        from words
+        where id > ?
+            and id in (select max(id) from words where kind != 'reversion' group by fingerprint)
+            and kind in ({", ".join("?" * len(NAMED))})
+            and new != '[]'
         """,
         [last_id, *NAMED],
     )
@@ -155,4 +159,8 @@ def _row(row: Sequence[Any]) -> FeedbackRow:
         compilation=bool(row[10]),
         at=row[11],
         composer=row[12],
+        edited_ns=row[13],
+        other_changed=bool(row[14]),
+        batch=row[15],
+        whose=row[16],
     )

@@ -225,27 +225,28 @@ def _stale(db: Database, state: str, model_version: str, limit: int) -> list[tup
 def labels(db: Database, feature_version: int) -> list[Label]:
     """Return what people said of tracks whose segments are kept; the latest word wins.
 
-    Only people's words: confirmations, corrections and labels, never our own guesses. A
-    track whose last word is a rejection or an emptied tag has no label.
+    Only people's words: confirmations, corrections and labels, never our own guesses nor what
+    a program did to many files. A track whose last word is a rejection or an emptied tag has no
+    label.
     """
     rows = db.execute(
         """
-        select feedback.fingerprint, feedback.new, feedback.artist, feedback.album_artist,
-            feedback.path, hearings.segments, hearings.features, hearings.embedding
-        from feedback
+        select words.fingerprint, words.new, words.artist, words.album_artist,
+            words.path, hearings.segments, hearings.features, hearings.embedding
+        from words
         join hearings using (fingerprint)
-        where feedback.id in (
+        where words.id in (
                 select max(id)
-                from feedback
+                from words
                 where kind != 'reversion'
                 group by fingerprint
             )
-            and feedback.kind in ('correction', 'label', 'confirmation')
-            and feedback.new != '[]'
+            and words.kind in ('correction', 'label', 'confirmation')
+            and words.new != '[]'
             and hearings.features is not null
             and hearings.segments > 0
             and hearings.feature_version = ?
-        order by feedback.id
+        order by words.id
         """,
         [feature_version],
     )

@@ -21,7 +21,7 @@ from core.library.keys import give_keys
 
 __all__ = ["BACKUPS", "SCHEMA_VERSION", "on_disk", "open_library", "writing"]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 BUSY_TIMEOUT_S = 30.0
 BACKUPS = "backups"  # the folder of backups beside the record
 
@@ -66,6 +66,13 @@ def m005_replaced(db: Database) -> None:
 def m006_taste(db: Database) -> None:
     """Keep first guesses, batches of edits, audits, the person's taxonomy, lots of writes."""
     for statement in TASTE:
+        db.execute(statement)
+
+
+@migrations()
+def m007_edits(db: Database) -> None:
+    """Keep when a file was edited and with what else, to tell a person's act from a program's."""
+    for statement in EDITS:
         db.execute(statement)
 
 
@@ -423,4 +430,17 @@ TASTE = (
     "create index lessons_by_turn on lessons (state, turn)",
     "alter table tag_writes add column lot integer",  # writes of one act share the first one's id
     "create index tag_writes_by_lot on tag_writes (lot) where lot is not null",
+)
+
+EDITS = (
+    "alter table feedback add column edited_ns integer",  # by the file's own time; of retags alone
+    # the same save changed other fields
+    "alter table feedback add column other_changed integer not null default 0",
+    "create index feedback_by_edit on feedback (edited_ns) where edited_ns is not null",
+    "drop index feedback_by_artist",  # artists are found by their keys
+    """
+    create view words as  -- what people said; a program's edits are none
+    select * from feedback
+    where batch is null or batch in (select id from batches where whose = 'person')
+    """,
 )

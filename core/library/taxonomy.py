@@ -32,7 +32,7 @@ __all__ = [
 
 DECLINED = "renames declined"  # setting: [[folded old, folded new], …]
 LAST_WORD = """
-    id in (select max(id) from feedback where kind != 'reversion' group by fingerprint)
+    id in (select max(id) from words where kind != 'reversion' group by fingerprint)
         and kind in ('correction', 'label', 'confirmation')
         and new != '[]'
 """
@@ -112,6 +112,7 @@ def newest_change(db: Database) -> tuple[int, int, str]:
             (select coalesce(max(id), 0) from feedback),
             (select count(*) from taxonomy),
             (select coalesce(max(at), '') from taxonomy)
+                || (select coalesce(max(answered_at), '') from batches)
         """
     ).fetchone()
     return row[0], row[1], row[2]

@@ -1,0 +1,48 @@
+"""Many edits in a short time: one act of a person, or the doing of a program?
+
+Pure: times and values in, which edits are one batch and whose it seems to be out. Each file
+is obeyed at once whatever is found here; it only says how much the words weigh for others.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from core.library.batches import Value
+from core.taxonomy import fold_all
+
+__all__ = ["MANY", "WINDOW_NS", "crowd", "whose"]
+
+MANY = 20  # edits of more files within the window are a batch: nobody types so fast
+WINDOW_NS = 120 * 10**9
+SAME = 0.9  # so much of a batch has one genre where a person chose it for all of them
+OTHERS = 0.1  # in more of the saves other fields changed, too: a tagger fills in what it found
+
+
+def crowd(times: Sequence[tuple[int, int]], edit: int) -> tuple[int, ...]:
+    """Return the edits that *edit* is one batch with, itself included; none where they are few.
+
+    *times* are (edit, when in ns) in any order. A batch may last longer than the window: it
+    is whatever shares a window of WINDOW_NS that holds more than MANY.
+    """
+    ordered = sorted(times, key=lambda item: item[1])
+    moments = [moment for _, moment in ordered]
+    place = next(number for number, item in enumerate(ordered) if item[0] == edit)
+    found: set[int] = set()
+    for first in range(place + 1):
+        end = bisect_right(moments, moments[first] + WINDOW_NS)
+        if first <= place < end and end - first > MANY:
+            found |= set(range(first, end))
+    return tuple(ordered[number][0] for number in sorted(found))
+
+
+def whose(values: Iterable[Value]) -> str:
+    """Return "person" where one value was given to all and nothing else; "program" else."""
+    counts: dict[tuple[bool, frozenset[str]], int] = {}
+    others = 0
+    for value in values:
+        key = (value.refused, fold_all(value.genres))
+        counts[key] = counts.get(key, 0) + value.files
+        others += value.with_others
+    total = sum(counts.values())
+    one = max(counts.values(), default=0) >= SAME * total
+    return "person" if one and others <= OTHERS * total else "program"

@@ -1,0 +1,180 @@
+"""Batches of edits: many words in a short time, and whether a person or a program said them.
+
+Which words are one batch is decided elsewhere. A person's answer stands; until there is one,
+whose a batch is may change as it grows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlite_utils import Database
+
+from core.library.codec import as_list, path_text, time_text
+
+__all__ = [
+    "Batch",
+    "Value",
+    "answer",
+    "edits_near",
+    "gather",
+    "paths_of",
+    "set_whose",
+    "unanswered",
+    "values_of",
+]
+
+# what a word of a batch is about: the genres given, or those that it is said not to be
+ABOUT = "case when kind = 'rejection' then old else new end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Edits of many files in a short time."""
+
+    id: int
+    files: int
+    genres: tuple[str, ...]  # given by it, the most frequent first
+    whose: str  # "person" or "program"
+    begun_at: str
+    ended_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What some words of a batch say alike."""
+
+    genres: tuple[str, ...]
+    refused: bool  # that it is not this
+    files: int
+    with_others: int  # of these files, where the same save changed other fields
+
+
+def edits_near(db: Database, edit: int, within_ns: int) -> list[tuple[int, int]]:
+    """Return (word, when in ns) of the edits not farther than *within_ns* from the word *edit*.
+
+    Only words read from a file count; none where *edit* is no such word.
+    """
+    rows = db.execute(
+        """
+        select near.id, near.edited_ns
+        from feedback as one
+        join feedback as near
+            on near.edited_ns between one.edited_ns - :within and one.edited_ns + :within
+        where one.id = :edit
+            and one.kind != 'reversion'
+            and near.kind != 'reversion'
+        """,
+        {"edit": edit, "within": within_ns},
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def gather(db: Database, words: Sequence[int]) -> int:
+    """Let *words* be one batch, with the batches that some are of already; return its number."""
+    marks = ", ".join("?" * len(words))
+    rows = db.execute(
+        f"select distinct batch from feedback where id in ({marks}) and batch is not null", words
+    )
+    known = sorted(row[0] for row in rows)
+    batch = _kept(db, known) if known else _begun(db)
+    db.execute(f"update feedback set batch = ? where id in ({marks})", [batch, *words])
+    for other in known:
+        if other != batch:
+            db.execute("update feedback set batch = ? where batch = ?", [batch, other])
+            db.execute("delete from batches where id = ?", [other])
+    _tell_when(db, batch)
+    return batch
+
+
+def values_of(db: Database, batch: int) -> list[Value]:
+    """Return what the words of a batch say, those that say the same together."""
+    rows = db.execute(
+        f"""
+        select {ABOUT} as about, kind = 'rejection' as refused, count(*), sum(other_changed)
+        from feedback
+        where batch = ?
+        group by about, refused
+        order by count(*) desc, about
+        """,
+        [batch],
+    )
+    return [
+        Value(genres=as_list(row[0]), refused=bool(row[1]), files=row[2], with_others=row[3])
+        for row in rows
+    ]
+
+
+def set_whose(db: Database, batch: int, whose: str) -> None:
+    """Record whose a batch seems to be, unless a person said so."""
+    db.execute("update batches set whose = ? where id = ? and answered_at is null", [whose, batch])
+
+
+def unanswered(db: Database) -> list[Batch]:
+    """Return the batches that seem to be a program's while nobody was asked, the latest first."""
+    rows = db.execute(
+        """
+        select id, whose, begun_at, ended_at
+        from batches
+        where whose = 'program' and answered_at is null
+        order by ended_at desc, id desc
+        """
+    ).fetchall()
+    return [_batch(db, *row) for row in rows]
+
+
+def answer(db: Database, batch: int, whose: str, now: datetime) -> None:
+    """Record that a person says whose a batch is: "person" (theirs) or "program"."""
+    db.execute(
+        "update batches set whose = ?, answered_at = ? where id = ?",
+        [whose, time_text(now), batch],
+    )
+
+
+def paths_of(db: Database, batch: int) -> list[str]:
+    """Return the files that a batch changed, as they lay then."""
+    rows = db.execute("select distinct path from feedback where batch = ? order by path", [batch])
+    return [path_text(row[0]) for row in rows]
+
+
+def _batch(db: Database, number: int, whose: str, begun_at: str, ended_at: str) -> Batch:
+    named = [value for value in values_of(db, number) if not value.refused and value.genres]
+    return Batch(
+        id=number,
+        files=len(paths_of(db, number)),
+        genres=tuple(dict.fromkeys(value.genres[0] for value in named)),
+        whose=whose,
+        begun_at=begun_at,
+        ended_at=ended_at,
+    )
+
+
+def _kept(db: Database, known: Sequence[int]) -> int:
+    """The one of these batches that the others become part of: an answered one, else the first."""
+    marks = ", ".join("?" * len(known))
+    row = db.execute(
+        f"select id from batches where id in ({marks}) order by answered_at is null, id limit 1",
+        known,
+    ).fetchone()
+    return int(row[0])
+
+
+def _begun(db: Database) -> int:
+    row = db.execute(
+        "insert into batches (begun_at, ended_at, whose) values ('', '', 'program') returning id"
+    ).fetchone()
+    return int(row[0])
+
+
+def _tell_when(db: Database, batch: int) -> None:
+    first, last = db.execute(
+        "select min(edited_ns), max(edited_ns) from feedback where batch = ?", [batch]
+    ).fetchone()
+    db.execute(
+        "update batches set begun_at = ?, ended_at = ? where id = ?",
+        [_text(first), _text(last), batch],
+    )
+
+
+def _text(moment_ns: int) -> str:
+    return time_text(datetime.fromtimestamp(moment_ns // 10**9, UTC))
