@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-NONE = {"__main__", "tools", "learning"}  # what lies here and is no benchmark (yet)
+NONE = {"__main__", "tools"}  # what lies here and is no benchmark
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 
 

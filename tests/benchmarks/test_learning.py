@@ -8,14 +8,22 @@ import pytest
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store
+from benchmarks.learning import figures, taste
+from benchmarks.learning.house import House
 from benchmarks.learning.library import Half, albums, half, shipped
+from benchmarks.learning.life import CONDITIONS, Diary, live
+from benchmarks.learning.people import PEOPLE, arriving, names
 from core import registry
+from core.library.feedback_log import all_feedback
+from daemon.config import Policy
+
+AT_ONCE = Policy(threshold=0.0)  # whatever is heard is written
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """Made-up excerpts, whose fits are kept for all tests here."""
-    return made_up(Store(tmp_path_factory.mktemp("kept")), quick(), artists=12)
+    return made_up(Store(tmp_path_factory.mktemp("kept")), quick(), artists=8, each=4)
 
 
 def artists(side: Half) -> set[str]:
@@ -66,3 +74,111 @@ def test_what_is_shipped_is_a_whole_model_of_the_base_side(bench: Bench, tmp_pat
     assert found.fingerprints == {track.fingerprint for track in side.base}
     assert not found.fingerprints & {clip.fingerprint for clip in side.library}
     assert registry.load(folders[1]).fingerprints == found.fingerprints
+
+
+# --- a life ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def base(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What would be shipped after one half."""
+    return shipped(bench, half(bench, 3), tmp_path_factory.mktemp("base"))
+
+
+def test_the_house_is_the_program(bench: Bench, base: Path, tmp_path: Path) -> None:
+    """A guess is written or asked; a retag in a player corrects, an answer in review labels."""
+    side = half(bench, 3)
+    first, second = side.library[:2]
+    house = House(tmp_path, base, {c.fingerprint: c for c in side.library}, policy=AT_ONCE)
+
+    house.arrive(first)
+    assert house.genres(first) == (house.guessed(first).genre,)
+    house.retag((first, ("Zydeco",)))
+    house.arrive(second)
+    house.answer(second, "Polka")
+
+    words = [(row.kind, row.new, row.via) for row in all_feedback(house.db)]
+    assert words == [("correction", ("Zydeco",), "retag"), ("correction", ("Polka",), "review")]
+    assert house.genres(first) == ("Zydeco",)
+    assert len(house.written(first)) == 1
+    assert house.night().outcome == "skipped"
+    house.close()
+
+
+def test_memory_is_what_a_condition_allows(bench: Bench, base: Path, tmp_path: Path) -> None:
+    """Without any the second file of an artist is guessed as if nobody had said anything."""
+    side, person = half(bench, 3), PEOPLE["renamer"]
+    diaries = {
+        name: live(tmp_path / name, base, side, person, CONDITIONS[name])
+        for name in ("static", "memory only")
+    }
+    static, whole = diaries.values()
+
+    assert static.acts.sum() == static.wrong.sum()
+    assert whole.wrong[whole.seen].sum() < static.wrong[static.seen].sum()
+    assert not static.nights.size
+    assert static.changed.tolist() == whole.changed.tolist() == [0, 0]
+    assert static.who.tolist() == whole.who.tolist()
+
+
+def test_people_differ_in_what_they_call_their_music(bench: Bench) -> None:
+    """Each as its name says, the same each time."""
+    clips = half(bench, 3).library
+    called = {name: names(person, clips, [1]) for name, person in PEOPLE.items()}
+    genres = {clip.genre for clip in clips}
+    same = {name for name, mine in called.items() if mine == called["every error"]}
+
+    assert same == set(PEOPLE) - {"splitter", "merger", "renamer", "contrarian", "two genres"}
+    assert len(set(called["merger"].values())) < len(genres)
+    assert len(set(called["renamer"].values())) == len(genres)
+    assert len(set(called["splitter"].values())) > len(genres)
+    for name, person in PEOPLE.items():
+        assert names(person, clips, [1]) == called[name]
+
+
+def test_albums_come_whole(bench: Bench) -> None:
+    """To those whose music comes album by album; each file once."""
+    clips = half(bench, 3).library
+    groups = arriving(PEOPLE["album bursts"], clips)
+
+    assert sorted(c.fingerprint for g in groups for c in g) == sorted(c.fingerprint for c in clips)
+    assert all(len({(clip.artist, clip.album) for clip in group}) == 1 for group in groups)
+    assert [len(group) for group in arriving(PEOPLE["every error"], clips)] == [1] * len(clips)
+
+
+# --- figures ---------------------------------------------------------------------------------
+
+
+def diary(wrong: list[bool], seen: list[bool]) -> Diary:
+    """Return a diary of as many artists as files, of whom nothing was written."""
+    count = len(wrong)
+    no = np.zeros(count, dtype=bool)
+    return Diary(
+        who=np.array([f"artist {number}" for number in range(count)]),
+        album=np.array([""] * count),
+        seen=np.array(seen),
+        wrong=np.array(wrong),
+        written=no,
+        acts=np.array(wrong, dtype=int),
+        guess=np.array(["Jazz"] * count),
+        wrote=no,
+        wrote_wrongly=no,
+        nights=np.array(["refused"]),
+        changed=np.array([0, 1]),
+    )
+
+
+def test_figures_are_paired_and_bounded() -> None:
+    """Half as many errors are -50 %; where both are the same nothing is left to chance."""
+    seen = [False, False, True, True] * 5
+    old = {(1, False): diary([True] * 20, seen), (1, True): diary([True] * 20, seen)}
+    new = {(1, False): diary([True, False] * 10, seen), (1, True): diary([True, False] * 10, seen)}
+
+    assert figures.per_100(new, taste.wrong)["value"] == 50
+    assert figures.per_100(new, taste.wrong, taste.between(0, 10))["n"] == 20
+    assert figures.fell(old, new, taste.wrong)["percent"] == -50
+    same = figures.rose(old, old, taste.wrong, taste.not_seen)
+    assert (same["points"], same["low"], same["high"], same["n"]) == (0, 0, 0, 20)
+    counted = figures.counts(old)
+    assert counted["nights"] == {"refused": 2}
+    assert counted["files rewritten by a new model"] == 2
