@@ -36,10 +36,13 @@ def in_words(found: Stats) -> Iterator[str]:
     yield from (f"  {_genre(genre)}" for genre in found.genres)
     yield promise_line(found.promise)
     yield from _coverage(found)
-    yield from _written(found.written, "written")
+    yield from _written(found.written)
     if found.guessed.files:
         yield "Best guesses, of which nothing is promised"
-        yield from _written(found.guessed, "written")
+        yield from _written(found.guessed)
+    if found.propagated.files:
+        yield "Changed with a file that you corrected"
+        yield from _written(found.propagated)
     yield from _night(found.night)
 
 
@@ -92,11 +95,12 @@ def _coverage(found: Stats) -> Iterator[str]:
         yield f"  written by now: {now} ({percent(now / asked)})"
 
 
-def _written(counted: Written, what: str) -> Iterator[str]:
+def _written(counted: Written) -> Iterator[str]:
     if not counted.files:
         return
     at_best = percent(counted.at_best or 0)
-    yield f"  you changed {counted.changed} of {counted.files} {what}: at best {at_best} are right"
+    files = f"{counted.files} files written"
+    yield f"  you changed {counted.changed} of {files}: at best {at_best} are right"
     if counted.undone:
         yield f"  you took {counted.undone} back without naming another genre"
     asked = counted.asked

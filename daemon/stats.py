@@ -12,16 +12,14 @@ from core import registry
 from core.decision import progress
 from core.decision.progress import Block, Genre, Share, Tally, Written
 from core.decision.vocabulary import vocabulary
-from core.library import runs, taxonomy
+from core.library import runs, taxonomy, writes
 from core.library.codec import as_time
-from core.library.progress import Followed, Since, followed, since
+from core.library.progress import Since, followed, since
 from core.library.runs import RunRow
 from daemon.config import Policy
 from daemon.promises import promise_of
 
 __all__ = ["Night", "Stats", "collect", "stats_json"]
-
-GUESSED = "guessed"  # decided on arrival: the best guess, whatever it is worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +45,7 @@ class Stats:
     waited: int  # not sure on arrival
     written: Written  # under the promise
     guessed: Written  # best guesses, of which nothing is promised
+    propagated: Written  # tagged on the same evidence as a file that a person corrected
     promise: dict[str, Any]
     night: Night | None
 
@@ -55,7 +54,7 @@ def collect(db: Database, models: registry.Registry, policy: Policy) -> Stats:
     """Gather what came of every first guess."""
     items, means = followed(db), vocabulary(taxonomy.relations(db), (), (), ()).key
     new, met = progress.by_artist(items, means)
-    sure = [item for item in items if not _is_best_guess(item)]
+    free = [item for item in items if item.cause not in (writes.GUESS, writes.PROPAGATION)]
     return Stats(
         begun=items[0].first.at if items else None,
         all=progress.tally(items, means),
@@ -65,9 +64,10 @@ def collect(db: Database, models: registry.Registry, policy: Policy) -> Stats:
         sources=progress.by_source(items, means),
         genres=progress.per_genre(items, means),
         at_once=sum(item.first.decision == "written" for item in items),
-        waited=sum(item.first.decision in ("not sure", GUESSED) for item in items),
-        written=progress.written(sure, means),
-        guessed=progress.written(filter(_is_best_guess, items), means),
+        waited=sum(item.first.decision in ("not sure", "guessed") for item in items),
+        written=progress.written(free, means),
+        guessed=progress.written((i for i in items if i.cause == writes.GUESS), means),
+        propagated=progress.written((i for i in items if i.cause == writes.PROPAGATION), means),
         promise=promise_of(db, models, policy),
         night=_night(db),
     )
@@ -93,12 +93,9 @@ def stats_json(found: Stats) -> dict[str, Any]:
         "promise": found.promise,
         "written": _written(found.written),
         "best_guesses": _written(found.guessed),
+        "after_corrections": _written(found.propagated),
         "last_training": found.night and _night_json(found.night),
     }
-
-
-def _is_best_guess(item: Followed) -> bool:
-    return item.first.decision == GUESSED
 
 
 def _night(db: Database) -> Night | None:

@@ -15,9 +15,7 @@ from core.library.arrivals import COLUMNS, ArrivalRow, as_arrival
 from core.library.codec import as_list, time_text
 from core.library.feedback_log import NAMED
 
-__all__ = ["AUDIT", "Followed", "Since", "followed", "since"]
-
-AUDIT = "audit"  # via which a person answers for a file that was drawn at random
+__all__ = ["Followed", "Since", "followed", "since"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +25,7 @@ class Followed:
     first: ArrivalRow
     named: str | None = None  # the genre in a person's last word on the track
     refused: tuple[str, ...] = ()  # or what that word says it is not
-    audited: bool = False  # the person was asked, whatever had been guessed
+    audited: bool = False  # it was drawn to be asked about, and answered
     artist: str = ""  # key of the artist, where the person said something
     written: str | None = None  # what we wrote first
     cause: str | None = None  # of that write
@@ -51,12 +49,10 @@ def followed(db: Database) -> list[Followed]:
         f"""
         select {first},
             word.kind, word.old, word.new, word.artist_key,
-            exists (
-                select 1 from feedback
-                where feedback.fingerprint = arrivals.fingerprint and via = '{AUDIT}'
-            ),
+            audits.answered_at is not null,
             ours.new, ours.cause, ours.begun_at, ours.state
         from arrivals
+        left join audits on audits.fingerprint = arrivals.fingerprint
         left join feedback as word on word.id = (
                 select max(feedback.id)
                 from feedback

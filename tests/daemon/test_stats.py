@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ import click
 import pytest
 
 from core.library import runs, taxonomy
+from core.library.audits import record_answered, record_asked
 from core.library.schema import writing
 from daemon.plot_stats import plot, write_plot
 from daemon.show_stats import NOTHING, in_words
@@ -80,6 +82,44 @@ def test_names_that_the_person_made_one_are_one(house: PaperHouse) -> None:
     found = told(house)
     assert (found.all.wrong.hits, found.written.changed) == (0, 0)
     assert [genre.name for genre in found.genres] == ["Polka"]
+
+
+def test_best_guesses_are_told_apart(tmp_path: Path) -> None:
+    """They count as first guesses, and nowhere against the promise."""
+    house = PaperHouse(tmp_path, threshold=1.0)
+    house.config = replace(
+        house.config, policy=replace(house.config.policy, when_unsure="best guess")
+    )
+    house.begin()
+    house.live()
+    drop(house, "A", "B")
+    paper(house.music / "A.mp3", "A", (other_than(guess("A")),))
+    house.settle()
+
+    found = told(house)
+
+    assert (found.guessed.files, found.guessed.changed) == (2, 1)
+    assert (found.written.files, found.at_once, found.waited) == (0, 0, 2)
+    assert found.all.wrong.hits == 1
+    assert "Best guesses, of which nothing is promised" in list(in_words(found))
+    house.close()
+
+
+def test_answers_to_questions_are_held_against_the_promise(house: PaperHouse) -> None:
+    """Those of tracks that were drawn, however they were answered; and no other words."""
+    drop(house, "A", "B", "C")
+    for name in "AB":
+        record_asked(house.db, name, "first writes", house.now())
+        record_answered(house.db, name, house.now())
+    for name in "ABC":
+        genre = other_than(guess(name)) if name == "B" else guess(name)
+        house.desk.tag(
+            str(house.music / f"{name}.mp3"), (genre,), house.now(), dry_run=False, via="audit"
+        )
+
+    asked = told(house).written.asked
+
+    assert (asked.of, asked.hits) == (2, 1)
 
 
 def test_an_undone_write_is_neither_right_nor_wrong(house: PaperHouse) -> None:
