@@ -22,7 +22,7 @@ __all__ = ["cli", "files_named", "main", "report_each"]
 SECTIONS = {
     "Every day": ("run", "status", "classify", "tag", "undo", "history", "pause", "resume"),
     "Review": ("review", "feedback", "stats", "genres", "web"),
-    "Model": ("train", "retrain", "models", "evaluate"),
+    "Model": ("learn", "train", "retrain", "models", "evaluate"),
     "Service and set-up": ("service", "doctor", "restore", "config", "completion"),
 }
 NOT_RUNNING = 3
@@ -252,9 +252,9 @@ def _now() -> datetime:
 
 
 def _add_other_commands() -> None:
-    from daemon import cli_genres, cli_model, cli_review, cli_setup, cli_undo
+    from daemon import cli_genres, cli_learn, cli_model, cli_review, cli_setup, cli_undo
 
-    for module in (cli_undo, cli_review, cli_genres, cli_model, cli_setup):
+    for module in (cli_undo, cli_review, cli_genres, cli_learn, cli_model, cli_setup):
         for command in module.COMMANDS:
             cli.add_command(command)
 

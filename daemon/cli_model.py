@@ -10,7 +10,7 @@ import click
 
 from daemon.app import App
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "trainer_bar"]
 
 
 @click.command()
@@ -47,7 +47,7 @@ def train(
     arguments += ["--augment-factor", str(augment_factor), "--seed", str(seed)]
     arguments += ["--epochs", str(epochs), "--batch-size", str(batch_size)]
     arguments += ["--no-advanced-aug"] if no_advanced_aug else []
-    with _bar() as progress:
+    with trainer_bar() as progress:
         done = train_from_samples(app.db, app.state, app.config, arguments, progress)
     click.echo(f"Model {done.version} is in use: {done.reason}")
     if test_file:
@@ -60,7 +60,7 @@ def retrain(app: App) -> None:
     """learn now from what was said, as each night"""
     from daemon import training
 
-    with _bar() as progress:
+    with trainer_bar() as progress:
         done = training.retrain(
             app.db, app.state, app.config, asked_by="command", progress=progress
         )
@@ -147,7 +147,7 @@ def evaluate(
     arguments = [*_named("--sample-dir", sample_dir), *_named("--groups", groups)]
     arguments += ["--augment-factor", str(augment_factor), "--seed", str(seed)]
     arguments += _named("--report", report)
-    with _bar() as progress:
+    with trainer_bar() as progress:
         document = evaluation.evaluate(app.state, app.models, app.config, arguments, progress)
     if as_json:
         show.print_json(document)
@@ -172,7 +172,7 @@ def _classify(app: App, path: str) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Any]:
+def trainer_bar() -> Iterator[Any]:
     """Yield a function that shows a trainer's messages; bars on a terminal only."""
     if not sys.stderr.isatty():
         yield _say

@@ -39,10 +39,12 @@ __all__ = [
     "ANALYSE",
     "EVALUATION",
     "GLANCE",
+    "LESSONS",
     "NIGHTLY",
     "PREPARE",
     "PREPARE_BACK",
     "PROBE",
+    "READ_TAG",
     "SCORE",
     "TAKE_PLACE",
     "TRAIN",
@@ -60,12 +62,14 @@ GLANCE = "core.analysis:glance"
 PROBE = "core.analysis:probe"
 ANALYSE = "core.analysis:analyse"
 SCORE = "core.analysis:score"
+READ_TAG = "core.tags.formats:read"
 PREPARE = "core.tags.rewrite:prepare"
 PREPARE_BACK = "core.tags.rewrite:prepare_back"
 TAKE_PLACE = "core.tags.rewrite:take_place"
 TRAIN = "core.learning.train"
 NIGHTLY = "core.learning.nightly"
 EVALUATION = "core.learning.evaluation"
+LESSONS = "core.learning.lessons"
 
 LOOK_S = 0.5  # how often to look after a worker that somebody waits for
 WINK_S = 0.05  # the least: a worker that has not even started cannot be ended yet

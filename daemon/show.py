@@ -237,6 +237,7 @@ def show_status(status: Status) -> None:
         f"{counts.get('pending', 0)} waiting, {len(status.failed)} failed"
     )
     _show_backlog(status.backlog)
+    _show_lessons(status.lessons)
     if status.skipped["folders"] or status.skipped["files"]:
         skipped = status.skipped
         say(f"Never entered by rule: {skipped['folders']} folders, {skipped['files']} files")
@@ -264,6 +265,13 @@ def _show_backlog(backlog: dict[str, Any]) -> None:
     elif backlog["ends"]:
         pace = f", {backlog['a_minute']:.0f} a minute, until about {local_time(backlog['ends'])}"
     say(f"Still to be read of what lay there before: {backlog['left']} files{pace}")
+
+
+def _show_lessons(found: dict[str, Any]) -> None:
+    if found["waiting"]:
+        how = "under way" if found["running"] else "stopped; go on with: genrewatch learn"
+        done = found["heard"] + found["failed"]
+        say(f"Tagged library: {done} of {done + found['waiting']} files heard, {how}")
 
 
 def _show_recent(recent: tuple[Judged, ...]) -> None:

@@ -61,6 +61,16 @@ class State:
         """Held by whoever trains."""
         return self.root / "training.lock"
 
+    @property
+    def lessons_lock(self) -> Path:
+        """Held by whoever hears the files of a tagged library."""
+        return self.root / "lessons.lock"
+
+    @property
+    def lessons_log(self) -> Path:
+        """What learning from a library says where it goes on in the background."""
+        return self.root / "lessons.log"
+
     def create(self) -> None:
         """Make the directory, for its owner alone; raises LibraryError where that fails."""
         try:

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from core import registry
 from core.errors import ModelError
-from core.library import feedback_log, files, hearings, runs, writes
+from core.library import feedback_log, files, hearings, lessons, runs, writes
 from core.library.codec import time_text
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
@@ -62,6 +62,7 @@ class Status:
     counts: dict[str, int]
     guessed: int  # of those tagged: best guesses, outside the promise
     backlog: dict[str, Any]  # what lay there before and is still to be read
+    lessons: dict[str, Any]  # how far the learning from a tagged library has come
     skipped: dict[str, int]
     failed: tuple[FileRow, ...]
     review: tuple[Judged, ...]
@@ -102,6 +103,7 @@ def collect(
         counts=_counts(db, running=running),
         guessed=len(writes.guesses_standing(db)),
         backlog=backlog_of(db, now, running=running, paused=paused),
+        lessons=lessons_of(db, state),
         skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
         failed=tuple(files.files_in_state(db, "failed")),
         review=judged(db, files.files_in_state(db, "not_sure")),
@@ -147,6 +149,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "not_sure": status.counts.get("not_sure", 0),
         "left": status.counts.get("left", 0),
         "backlog": status.backlog,
+        "lessons": status.lessons,
         "skipped": status.skipped,
         "failed": [_failed_json(row) for row in status.failed],
         "review": [review_json(item) for item in status.review],
@@ -193,6 +196,12 @@ def _counts(db: Database, *, running: bool) -> dict[str, int]:
     counts = files.count_states(db)
     queue = runs.get_setting(db, "queue") or 0 if running else 0
     return counts | {"pending": max(counts.get("pending", 0), queue)}
+
+
+def lessons_of(db: Database, state: State) -> dict[str, Any]:
+    """Return how many files of tagged libraries are to be heard, and whether somebody does."""
+    found = asdict(lessons.progress(db))
+    return {**found, "running": bool(found["waiting"]) and is_locked(state.lessons_lock)}
 
 
 def backlog_of(db: Database, now: datetime, *, running: bool, paused: bool) -> dict[str, Any]:

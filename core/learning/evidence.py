@@ -56,6 +56,7 @@ def collected(
         challenger=Said(
             genres=trained.genres, probabilities=_deployed(trained, challenger)[judged]
         ),
+        arrived=np.array([track.arrived for track in tracks]),
     )
 
 

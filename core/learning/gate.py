@@ -71,6 +71,7 @@ class Evidence:
     newest: NDArray[np.bool_]  # [tracks], said since the champion was trained
     champion: Said
     challenger: Said
+    arrived: NDArray[np.bool_] | None = None  # [tracks], whether a library's tags say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

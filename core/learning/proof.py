@@ -5,7 +5,7 @@ poisons some. What cannot be shown counts against it. It puts nothing to use.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from core.learning.dataset import Replay
 from core.learning.evidence import collected, forgotten, says
 from core.learning.export import Trained
 from core.learning.gate import Decision, Outcome
+from core.learning.lessons import brought
 from core.registry import Manifest
 
 __all__ = ["Remembered", "prove"]
@@ -52,7 +53,8 @@ def prove(
             against = _against_finished(challenger, trained, remembered)
     except (ModelError, TrainingError) as error:
         return Decision(outcome=Outcome.REFUSED, reasons=(error.reason,), figures={})
-    return gate.with_more_against(gate.compare(evidence), against)
+    decision = gate.with_more_against(gate.compare(evidence), against)
+    return replace(decision, figures={**decision.figures, **brought(evidence)})
 
 
 def _against_finished(challenger: Manifest, trained: Trained, remembered: Remembered) -> list[str]:

@@ -108,6 +108,7 @@ def test_good_labels_make_a_challenger(champion: Path, some_tracks: tuple[Track,
     assert outcome.outcome in (Outcome.PROMOTED, Outcome.REFUSED)
     assert outcome.reason
     assert outcome.metrics is not None
+    assert "library_after" not in outcome.metrics
     assert outcome.metrics["tracks"] == len(some_tracks) + len(labels)
     assert outcome.metrics["labels"] == len(labels)
     assert manifest.provenance.endswith("on top of: old songs")
@@ -145,6 +146,8 @@ def test_tags_of_a_library_teach_but_promise_nothing(
     replayed = {track.fingerprint: track for track in from_replay(manifest.folder).tracks}
     assert outcome.metrics is not None
     assert outcome.metrics["labels"] == 1
+    assert outcome.metrics["library_tracks"] == len(taught) - 1
+    assert 0 <= outcome.metrics["library_after_low"] <= outcome.metrics["library_after"] <= 1
     assert "1 tracks labelled by its user and the tags of 11 in its" in manifest.provenance
     assert sum(track.arrived for track in replayed.values()) == len(taught) - 1
     assert replayed[label.fingerprint].labelled
@@ -157,7 +160,7 @@ def test_tags_of_a_library_teach_but_promise_nothing(
 
 
 def test_a_doubted_tag_weighs_less_than_any_word() -> None:
-    """A person's word counts twice a tag's, and that three times a suspicious one's."""
+    """A person's word counts three times a tag's, and that three times a suspicious one's."""
     row = np.zeros((1, 135), np.float32)
     lesson = Taught(fingerprint="f", genre="Rock", group="", features=row)
 
@@ -167,7 +170,7 @@ def test_a_doubted_tag_weighs_less_than_any_word() -> None:
         from_lessons([replace(lesson, doubted=True)])[0].weight,
     ]
 
-    assert weights == [2.0, 1.0, 0.3]
+    assert weights == pytest.approx([2.0, 0.6, 0.18])
 
 
 def test_poison_is_refused(champion: Path, some_tracks: tuple[Track, ...]) -> None:

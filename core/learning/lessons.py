@@ -1,0 +1,216 @@
+"""What the tags of a library are worth: which of them look wrong, and what they brought.
+
+`python -m core.learning.lessons` says which tags look wrong, judged by models that had not
+met their artists and by what the same artist's other files say (confident learning: Northcutt
+et al. 2021, arXiv 1911.00068). It changes neither the record nor any model.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import registry
+from core.decision.memory import KAPPA
+from core.errors import GenrewatchError
+from core.learning import evaluate
+from core.learning.dataset import (
+    LABEL_WEIGHT,
+    Track,
+    embeddings,
+    from_labels,
+    from_lessons,
+    from_replay,
+    genres_of,
+    group_numbers,
+    require_enough,
+    split_groups,
+    without_embeddings,
+)
+from core.learning.gate import Evidence
+from core.library import hearings, lessons
+from core.library.schema import open_library
+
+if TYPE_CHECKING:  # TensorFlow: whoever only counts goes without
+    from core.learning.fitting import Studio
+
+__all__ = ["Doubt", "brought", "doubts", "main", "out_of_fold", "suspicious"]
+
+FOLDS = 5
+# A tag is doubted where the others give its genre less than this part of what they give it on
+# average. On libraries with tags made wrong (seeds that no figure is about) a tenth found 86 %
+# of them, and 86 % of what it found was wrong; a quarter found 93 %, but of artists with two
+# genres it would doubt the rarer one.
+LITTLE = 0.1
+
+Words = NDArray[np.float64]  # [tracks, G]
+Numbers = NDArray[np.integer[Any]]  # [tracks]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A track whose tag looks wrong, and what the others say."""
+
+    fingerprint: str
+    tagged: str
+    probability: float  # of the tagged genre, as the others have it
+    instead: str  # what they say instead
+    surely: float  # and its probability
+
+
+def suspicious(words: Words, given: Numbers, groups: Numbers) -> tuple[NDArray[np.bool_], Words]:
+    """Say which *given* genres [n] look wrong, and the probabilities [n, G] that say so.
+
+    *words* are out of fold by artist; to them comes what the other tracks of the same artist
+    are tagged, as the memory weighs a word. A genre is doubted where its probability is less
+    than LITTLE of its own mean over the tracks that have it, and another is likelier.
+    """
+    held = _with_the_artist(words, given, groups)
+    own = held[np.arange(len(given)), given]
+    files = np.bincount(given, minlength=words.shape[1])
+    usual = np.bincount(given, own, minlength=words.shape[1]) / np.maximum(files, 1)
+    return (own < LITTLE * usual[given]) & (held.argmax(axis=1) != given), held
+
+
+def _with_the_artist(words: Words, given: Numbers, groups: Numbers) -> Words:
+    """[n, G]: *words* shrunk towards what the artist's other tracks are tagged."""
+    _, artist = np.unique(groups, return_inverse=True)
+    tags = np.zeros((int(artist.max(initial=-1)) + 1, words.shape[1]))
+    np.add.at(tags, (artist, given), 1.0)
+    others = tags[artist]
+    others[np.arange(len(given)), given] -= 1.0
+    return np.asarray((others + KAPPA * words) / (others.sum(axis=1, keepdims=True) + KAPPA))
+
+
+def doubts(tracks: Sequence[Track], words: Words, genres: Sequence[str]) -> tuple[Doubt, ...]:
+    """Return which of the tagged *tracks* are doubted by *words* [n, G], most doubted first."""
+    if not tracks:
+        return ()
+    given = np.array([genres.index(track.genre) for track in tracks])
+    wrong, held = suspicious(words, given, group_numbers(tracks))
+    found = [
+        Doubt(
+            fingerprint=tracks[place].fingerprint,
+            tagged=tracks[place].genre,
+            probability=round(float(held[place, given[place]]), 4),
+            instead=genres[int(held[place].argmax())],
+            surely=round(float(held[place].max()), 4),
+        )
+        for place in np.flatnonzero(wrong)
+    ]
+    return tuple(sorted(found, key=lambda doubt: (doubt.probability, doubt.fingerprint)))
+
+
+def brought(evidence: Evidence) -> dict[str, float]:
+    """Return how often each model is right on the tags of the library; nothing without any.
+
+    Neither had met the artist of a track when it spoke of it. Doubted tags count like all
+    others: to leave out what the models deny would flatter them. Intervals by artist.
+    """
+    mine = evidence.arrived
+    if mine is None or not mine.any():
+        return {}
+    genres = sorted({*evidence.champion.genres, *evidence.challenger.genres})
+    said = [name for name, kept in zip(evidence.truth, mine, strict=True) if kept]
+    truth, groups = np.array([genres.index(name) for name in said]), evidence.groups[mine]
+    was = evaluate.rights(evidence.champion.over(genres)[mine], truth)
+    now = evaluate.rights(evidence.challenger.over(genres)[mine], truth)
+    nothing = np.zeros(len(truth))
+    return {
+        "library_tracks": float(len(truth)),
+        "library_artists": float(len(np.unique(groups))),
+        # of a genre that was known before
+        "library_known": round(float(np.mean([n in evidence.champion.genres for n in said])), 4),
+        **_named("library_before", evaluate.difference(nothing, was, groups)),
+        **_named("library_after", evaluate.difference(nothing, now, groups)),
+        **_named("library_gain", evaluate.difference(was, now, groups)),
+    }
+
+
+def _named(name: str, figure: evaluate.Figure) -> dict[str, float]:
+    ends = {"": figure.value, "_low": figure.low, "_high": figure.high}
+    return {name + end: round(value, 4) for end, value in ends.items()}
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look for tags that seem wrong; the last line on stdout is done or error."""
+    from core.learning.train import speak
+
+    wishes = _parser().parse_args(argv)
+    try:
+        found, tracks = _look(wishes)
+    except GenrewatchError as error:
+        speak({"event": "error", "what": error.what, "path": error.path, "remedy": error.remedy})
+        return error.exit_code
+    speak({"event": "done", "tracks": tracks, "doubted": [asdict(doubt) for doubt in found]})
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core.learning.lessons")
+    parser.add_argument("--library", type=Path, required=True, help="the record")
+    parser.add_argument("--champion", type=Path, required=True, help="folder of the model in use")
+    parser.add_argument("--backbone", default="none", help='its folder, or "none"')
+    return parser
+
+
+def _look(wishes: argparse.Namespace) -> tuple[tuple[Doubt, ...], int]:
+    from core.learning.fitting import Recipe, Studio
+    from core.learning.limits import step_back
+    from core.learning.nightly import as_replayed, comparable, learnable, merged
+    from core.learning.train import backbone_named, feature_groups, tags_in
+
+    step_back()
+    folder, source = backbone_named(wishes.backbone)
+    champion, replay = registry.load(wishes.champion), from_replay(wishes.champion)
+    comparable(champion, replay, source)
+    heard, _ = as_replayed(_said(wishes.library), champion)
+    tracks = merged(replay.tracks, learnable(heard, champion.genres)[0])
+    studio = Studio(genres_of(tracks), feature_groups(), Recipe(members=0), tags_in(folder))
+    words = out_of_fold(tracks, studio)
+    mine = [place for place, track in enumerate(tracks) if track.arrived]
+    found = doubts([tracks[place] for place in mine], words[mine], genres_of(tracks))
+    return found, len(mine)
+
+
+def _said(library: Path) -> tuple[Track, ...]:
+    """People's labels, and the lessons on tracks that nobody named, none of them doubted yet."""
+    from core.analysis.features import FEATURE_VERSION
+
+    db = open_library(library)
+    try:
+        said = from_labels(hearings.labels(db, FEATURE_VERSION), weight=LABEL_WEIGHT)
+        taught = from_lessons(lessons.learned(db, FEATURE_VERSION))
+    finally:
+        db.close()
+    named = {track.fingerprint for track in said}
+    even = (replace(track, weight=1.0) for track in taught if track.fingerprint not in named)
+    return (*said, *even)
+
+
+def out_of_fold(tracks: Sequence[Track], studio: "Studio") -> Words:
+    """Return what linear members alone say of *tracks* [n, G], none of them having met the artist.
+
+    One row a track: enough to tell a wrong tag, and quick for 5,000 tracks. Raises TrainingError
+    where there is too little to hold anything out.
+    """
+    from core.learning.examine import plain_words
+
+    require_enough(tracks)
+    if embeddings(tracks) is None:
+        tracks = without_embeddings(tracks)
+    plain = [replace(t, features=t.features.mean(axis=0, keepdims=True)) for t in tracks]
+    folds = split_groups(plain, folds=min(FOLDS, int(group_numbers(plain).max()) + 1), seed=1)
+    return plain_words(plain, folds, studio, lambda: None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
