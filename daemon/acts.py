@@ -19,7 +19,13 @@ from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.decision.testimony import AUDIT
 from core.decision.verdict import Verdict
-from core.errors import AudioError, GenrewatchError, UntaggableFile, WriteUnderWay
+from core.errors import (
+    AudioError,
+    GenrewatchError,
+    UntaggableFile,
+    WriteRefused,
+    WriteUnderWay,
+)
 from core.library import audits, feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
@@ -28,7 +34,7 @@ from core.library.writes import WriteRow
 from core.stamp import Stamp
 from core.tags import WriteResult, journal
 from core.tags.journal import Witness, Writer
-from daemon import meeting, processes, undoing
+from daemon import following, meeting, processes, undoing
 from daemon.arriving import keep_first_guess
 from daemon.audits import Audit
 from daemon.backbone import backbone_folder, is_fully_heard
@@ -42,12 +48,12 @@ from daemon.retry import PASSING, tried_again_later
 from daemon.scan import is_on_lost_mount
 from daemon.status import Judged
 from daemon.watch import Rules, walk
-from daemon.writing import Course, Pen, carry_out
+from daemon.writing import Course, Lot, Pen, carry_out
 
 if TYPE_CHECKING:
     from core.analysis import Probe
 
-__all__ = ["Desk", "Lot", "Tagged", "expand_paths"]
+__all__ = ["Desk", "Tagged", "expand_paths"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +66,6 @@ class Tagged:
     written: bool = False
     reason: str = ""
     failed: bool = False
-
-
-@dataclass(slots=True)
-class Lot:
-    """The writes of one act, which are taken back together."""
-
-    first: int = 0  # the id of its first write, 0 until there is one
-
-    def take_in(self, write: WriteRow) -> None:
-        """Take note of a write that was done as a part of this lot."""
-        self.first = write.lot or 0
 
 
 def expand_paths(paths: Iterable[str], rules: Rules) -> Iterator[str]:
@@ -194,6 +189,31 @@ class Desk:
             audits.record_answered(self._db, audit.row.fingerprint or "", now)
         return done
 
+    def follow(self, path: str, genre: str, now: datetime, lot: Lot) -> Tagged:
+        """Change a genre that we wrote to *genre*, which follows from what a person said.
+
+        It stays ours. A genre that a person set by now, or took back, is refused.
+        """
+        try:
+            row, probe = self._read(path, now)
+            if probe.tag.unwritable:
+                raise UntaggableFile(probe.tag.unwritable)
+            if row.origin != Origin.OURS or row.hands_off or not row.genres:
+                raise WriteRefused("its genre is not ours any more", path)
+            pen = self._pen(now)
+            course = pen.write(row, (genre,), Origin.OURS, writes.PROPAGATION, lot=lot)
+            return self._written(row, self._carry_out(course), "written")
+        except GenrewatchError as error:
+            return Tagged(path=path, reason=error.reason, failed=True)
+
+    def offers(self) -> tuple[following.Offer, ...]:
+        """Return which files of ours would be another genre by what was said since last asked."""
+        return following.offers(self._db, self._judge)
+
+    def decline(self, offer: following.Offer) -> None:
+        """Remember that the files of *offer* shall stay as they are."""
+        following.decline(self._db, offer)
+
     def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
         """Return a file that waits for an answer as it is judged by all that was said by now.
 
@@ -258,16 +278,13 @@ class Desk:
         kind = kind_of_word(row.genres, Origin(row.origin), genres)
         self._keep_segments(row)
 
-        def remember(write: WriteRow, written: FileRow) -> None:
-            if lot is not None:
-                lot.take_in(write)
+        def remember(_: WriteRow, written: FileRow) -> None:
             if kind is not None:
                 said = meeting.word(written, kind, old=row.genres, new=written.genres, via=via)
                 feedback_log.record_feedback(self._db, said, now)
             meeting.learn_spellings(self._db, written.genres, now)
 
-        within = None if lot is None else lot.first
-        course = self._pen(now).write(row, genres, Origin.PERSON, via, remember, within)
+        course = self._pen(now).write(row, genres, Origin.PERSON, via, remember, lot)
         return self._written(row, self._carry_out(course), "written")
 
     def _tag_by_verdict(self, row: FileRow, now: datetime, *, dry_run: bool) -> Tagged:

@@ -30,12 +30,17 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
         show.print_json([group_json(group) for group in groups])
     if playlist is not None or as_json:
         return
+    from daemon.following import settle
     from daemon.review import walk_through
+    from daemon.review_following import ask_to_follow
 
     known = known_genres(app.db, groups)
     with app.desk() as desk:
         _audit(app, desk, known)
+        left = ask_to_follow(desk, _now)
         walk_through(groups, desk, _now, known)
+        if not ask_to_follow(desk, _now, left):
+            settle(app.db)
 
 
 def _audit(app: App, desk: "Desk", known: dict[str, str]) -> None:

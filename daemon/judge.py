@@ -163,9 +163,26 @@ class Judge:
         parent, unproven = above(final, names.parents), names.unproven(final, said)
         return self._spelled(replace(final, parent=parent, unproven=unproven))
 
-    def evidence(self, hearing: HearingRow, row: FileRow) -> Evidence:
-        """Return what is said that bears on the track."""
-        said = memory.recall(self._db, hearing.fingerprint, row.keys, broad=self._broad)
+    def at_a_glance(self, row: FileRow) -> Verdict | None:
+        """Return what model and people say of a track of which only a summary was kept.
+
+        Tags of ours are no evidence here: it is they that are doubted. For the model speaks
+        what it said when it judged the track, where another is in use by now. None where
+        nothing was kept.
+        """
+        kept = hearings.hearing_of(self._db, row.fingerprint or "")
+        last = hearings.verdict_of(self._db, row.fingerprint)
+        if kept is None or last is None:
+            return None
+        if kept.model_version == self.model().version:
+            heard = self._heard(replace(kept, scores=kept.pooled_scores[:, None, :]))
+        else:
+            heard = _as_judged(last)
+        return self._finished(kept, heard, self.evidence(kept, row, but=Origin.OURS))
+
+    def evidence(self, hearing: HearingRow, row: FileRow, *, but: str | None = None) -> Evidence:
+        """Return what is said that bears on the track; tags whose origin is *but* say nothing."""
+        said = memory.recall(self._db, hearing.fingerprint, row.keys, broad=self._broad, but=but)
         near, spelled = memory.neighbours(
             hearing.embedding, self._voiced(), but=hearing.fingerprint
         )
@@ -392,6 +409,12 @@ def hearing_row(hearing: "Hearing") -> HearingRow:
         features=features,
         scores=hearing.scores,
     )
+
+
+def _as_judged(row: VerdictRow) -> Verdict:
+    """A verdict as it was kept."""
+    genres = tuple(GenreConfidence(genre=genre, confidence=sure) for genre, sure in row.genres)
+    return Verdict(genres=genres, model_version=row.model_version, segments=row.segments)
 
 
 def verdict_row(fingerprint: str, verdict: Verdict) -> VerdictRow:

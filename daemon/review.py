@@ -12,10 +12,11 @@ from enum import Enum, auto
 import click
 
 from core.taxonomy import fold
-from daemon.acts import Desk, Lot, Tagged
+from daemon.acts import Desk, Tagged
 from daemon.asking import files_text, prompted, yes
 from daemon.groups import By, Group, by_album, one_by_one
 from daemon.show import percent, progress, say, show_tagged
+from daemon.writing import Lot
 
 __all__ = ["Act", "Answer", "Walk", "meaning", "walk_through"]
 

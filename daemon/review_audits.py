@@ -10,10 +10,11 @@ from datetime import datetime
 
 from core.decision.auditing import Why
 from core.taxonomy import fold
-from daemon.acts import Desk, Lot, Tagged
+from daemon.acts import Desk, Tagged
 from daemon.asking import files_text, prompted
 from daemon.audits import Audit
 from daemon.show import progress, say, show_tagged
+from daemon.writing import Lot
 
 __all__ = ["ask_audits", "numbers"]
 

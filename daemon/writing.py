@@ -28,7 +28,7 @@ from daemon.underway import Underway
 from daemon.undoing import undo_trouble
 from daemon.watch import look
 
-__all__ = ["Call", "Course", "Pen", "Writing", "carry_out"]
+__all__ = ["Call", "Course", "Lot", "Pen", "Writing", "carry_out"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,13 @@ class Call:
     arguments: tuple[Any, ...]
     seconds: float  # it may take so long
     options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Lot:
+    """The writes of one act, which are taken back together."""
+
+    first: int = 0  # the id of its first write, 0 until one was begun
 
 
 Course = Generator[Call, Any, WriteResult]
@@ -69,7 +76,7 @@ class Pen:
         origin: Origin,
         cause: str,
         extra: Extra = nothing_more,
-        lot: int | None = None,
+        lot: Lot | None = None,
     ) -> Course:
         """Begin to write *genres*, as a part of *lot*; *extra* is recorded together with it.
 
@@ -86,8 +93,10 @@ class Pen:
             cause=cause,
             writer=self._writer,
             now=self._now(),
-            lot=lot,
+            lot=None if lot is None else lot.first,
         )
+        if lot is not None:
+            lot.first = lot.first or job.write
         return self._course(job, extra)
 
     def undo(self, row: FileRow, past: WriteRow, extra: Extra = nothing_more) -> Course:

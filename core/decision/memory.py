@@ -67,16 +67,22 @@ class Evidence:
 
 
 def recall(
-    db: Database, fingerprint: str, keys: Keys, *, broad: frozenset[str] = frozenset()
+    db: Database,
+    fingerprint: str,
+    keys: Keys,
+    *,
+    broad: frozenset[str] = frozenset(),
+    but: str | None = None,
 ) -> Evidence:
     """Return what the record says of this track, its album, its artist and its composer.
 
-    What merely arrived says nothing where it is one of the *broad* (folded) store genres.
+    What merely arrived says nothing where it is one of the *broad* (folded) store genres; nor
+    do the tags whose origin is *but*.
     """
     said = [
         word
         for word in evidence.said_of(db, keys, but=fingerprint)
-        if word.whose == "person" or fold(word.genre) not in broad
+        if (word.whose == "person" or fold(word.genre) not in broad) and word.whose != but
     ]
     own = _last_word(feedback_log.feedback_of_track(db, fingerprint))
     return Evidence(

@@ -36,6 +36,7 @@ __all__ = [
     "latest_verdict_paths",
     "mark_gone",
     "move_file",
+    "ours_sharing",
     "remember_track",
     "save_file",
     "set_stamp",
@@ -153,6 +154,18 @@ def unsure_sharing(db: Database, keys: Keys) -> list[FileRow]:
         "where (composer_key != '' and composer_key = ? or artist_key != '' and artist_key = ? "
         "or album_key != '' and album_key = ?) "
         "and state = 'not_sure' and gone_at is null order by path",
+        [keys.composer, keys.artist, keys.album],
+    )
+
+
+def ours_sharing(db: Database, keys: Keys) -> list[FileRow]:
+    """Return the files that bear a genre of ours and share a composer, an artist or an album."""
+    return _files(
+        db,
+        "where (composer_key != '' and composer_key = ? or artist_key != '' and artist_key = ? "
+        "or album_key != '' and album_key = ?) "
+        "and state = 'tagged' and origin = 'ours' and hands_off = 0 and gone_at is null "
+        "order by path",
         [keys.composer, keys.artist, keys.album],
     )
 

@@ -11,12 +11,13 @@ from click.testing import CliRunner
 
 from core.library import files, writes
 from core.library.hearings import VerdictRow
-from daemon.acts import Lot, Tagged
+from daemon.acts import Tagged
 from daemon.groups import grouped
 from daemon.review import Act, meaning, walk_through
 from daemon.reviewing import known_genres, unsure
 from daemon.status import Judged
 from daemon.undoing import chosen
+from daemon.writing import Lot
 from tests.factories import NOON, file_row
 from tests.filehouse import in_memory
 from tests.puppets import PaperHouse, guess, paper, read_paper
