@@ -21,7 +21,7 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
     """answer for the files that we are not sure of, one key for a whole group"""
     from daemon import show
     from daemon.groups import group_json, grouped
-    from daemon.reviewing import known_genres, unsure
+    from daemon.reviewing import known_genres, parents_of, unsure
 
     groups = grouped(unsure(app.db))
     if playlist is not None:
@@ -38,7 +38,7 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
     with app.desk() as desk:
         _audit(app, desk, known)
         left = ask_to_follow(desk, _now)
-        walk_through(groups, desk, _now, known)
+        walk_through(groups, desk, _now, known, parents_of(app.db))
         if not ask_to_follow(desk, _now, left):
             settle(app.db)
 

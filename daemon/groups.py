@@ -5,7 +5,7 @@ nothing.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -62,6 +62,23 @@ class Group:
         return tuple(
             Guess(genre=names[key], confidence=said[key] / count, first=first[key]) for key in best
         )
+
+    def above(self, parents: Mapping[str, str]) -> Guess | None:
+        """Return what the first guess belongs to by *parents* (folded → spelled), if anything.
+
+        It is right wherever one of its kin is. None where it is offered already.
+        """
+        guesses = self.guesses
+        parent = parents.get(fold(guesses[0].genre)) if guesses else None
+        if parent is None or fold(parent) in {fold(guess.genre) for guess in guesses}:
+            return None
+        kin = [
+            confidence
+            for item in self.files
+            for genre, confidence in (item.verdict.genres if item.verdict else ())
+            if fold(parent) in (fold(genre), fold(parents.get(fold(genre), "")))
+        ]
+        return Guess(genre=parent, confidence=sum(kin) / len(self.files), first=0)
 
     @property
     def worth(self) -> float:

@@ -14,7 +14,7 @@ import click
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
 from daemon.asking import files_text, prompted, yes
-from daemon.groups import By, Group, by_album, one_by_one
+from daemon.groups import By, Group, Guess, by_album, one_by_one
 from daemon.show import percent, progress, say, show_tagged
 from daemon.writing import Lot
 
@@ -91,16 +91,23 @@ def meaning(text: str, guesses: Sequence[str], known: Mapping[str, str]) -> Answ
 
 
 def walk_through(
-    groups: Sequence[Group], desk: Desk, now: Callable[[], datetime], known: Mapping[str, str]
+    groups: Sequence[Group],
+    desk: Desk,
+    now: Callable[[], datetime],
+    known: Mapping[str, str],
+    parents: Mapping[str, str] | None = None,
 ) -> None:
-    """Ask about each group in turn until all are answered or the person has enough."""
+    """Ask about each group in turn until all are answered or the person has enough.
+
+    *known* genres are folded → spelled; so are the *parents* of genres.
+    """
     if not groups:
         click.echo("Nothing to review.")
         return
     count = sum(len(group.files) for group in groups)
     say(f"{files_text(count)} in {len(groups)} groups, the ones that teach most first.")
     say(KEYS)
-    walk = Walk(desk, now, known)
+    walk = Walk(desk, now, known, parents or {})
     left = list(groups)
     while left and not walk.ended:
         left = [*walk.ask(left[0]), *left[1:]]
@@ -110,11 +117,19 @@ def walk_through(
 class Walk:
     """One sitting: asks about groups, carries answers out, and counts."""
 
-    def __init__(self, desk: Desk, now: Callable[[], datetime], known: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        now: Callable[[], datetime],
+        known: Mapping[str, str],
+        parents: Mapping[str, str],
+    ) -> None:
         self._desk = desk
         self._now = now
         self._known = dict(known)
+        self._parents = parents
         self._answered = 0
+        self._lots: dict[str, Lot] = {}  # what is said of one artist in a sitting is one act
         self.ended = False
 
     def ask(self, group: Group) -> tuple[Group, ...]:
@@ -122,9 +137,10 @@ class Walk:
         fresh = self._as_it_is_now(group)
         if fresh is None:
             return ()
-        _show(fresh)
+        offered = self._offered(fresh)
+        _show(fresh, offered, len(fresh.guesses))
         while True:
-            answer = self._answer(fresh)
+            answer = self._answer(fresh, [guess.genre for guess in offered])
             match answer.act:
                 case Act.HELP:
                     _show_keys()
@@ -137,7 +153,10 @@ class Walk:
         """Say what was done, and how to take it back."""
         if self._answered:
             say()
-            say(f"Answered for {files_text(self._answered)}. To take the last answer back: {UNDO}")
+            say(
+                f"Answered for {files_text(self._answered)}. The last answer, or all on that "
+                f"artist, is taken back by: {UNDO}"
+            )
 
     def _as_it_is_now(self, group: Group) -> Group | None:
         """The group without what was settled meanwhile, judged by what was answered so far."""
@@ -147,11 +166,16 @@ class Walk:
         left = tuple(item for item in fresh if item is not None)
         return Group(by=group.by, name=group.name, files=left) if left else None
 
-    def _answer(self, group: Group) -> Answer:
+    def _offered(self, group: Group) -> tuple[Guess, ...]:
+        """The guesses, and what the first of them belongs to."""
+        above = group.above(self._parents)
+        return (*group.guesses, above) if above else group.guesses
+
+    def _answer(self, group: Group, offered: Sequence[str]) -> Answer:
         text = prompted(f"  genre for {_all_of(group)}")
         if text is None:
             return Answer(act=Act.END)
-        answer = meaning(text, [guess.genre for guess in group.guesses], self._known)
+        answer = meaning(text, offered, self._known)
         if answer.is_new and len(group.files) > 1 and not _is_meant(answer.genre, group):
             return Answer(act=Act.UNCLEAR)
         return answer
@@ -171,7 +195,7 @@ class Walk:
         return ()
 
     def _take(self, genre: str, group: Group) -> None:
-        lot = Lot()
+        lot = self._lot(group)
         done = []
         with progress("Writing", group.files) as each:
             for item in each:
@@ -183,6 +207,13 @@ class Walk:
                 )
         self._known.setdefault(fold(genre), genre)
         self._told(done, f"{genre}: written to")
+
+    def _lot(self, group: Group) -> Lot:
+        """The lot of an answer: an artist's answers are taken back at once."""
+        artists = {item.row.keys.artist for item in group.files}
+        if group.by is not By.ARTIST or len(artists) != 1:
+            return Lot()
+        return self._lots.setdefault(artists.pop(), Lot())
 
     def _refuse(self, genre: str, group: Group) -> None:
         with progress("Noting", group.files) as each:
@@ -202,7 +233,7 @@ class Walk:
             show_tagged(item)
 
 
-def _show(group: Group) -> None:
+def _show(group: Group, offered: Sequence[Guess], guesses: int) -> None:
     say()
     say(_title(group), bold=True)
     if group.by is By.FILE:
@@ -211,9 +242,10 @@ def _show(group: Group) -> None:
         names = [item.row.path.rpartition("/")[2] for item in group.files]
         more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
         say(f"  {', '.join(names[:EXAMPLES])}{more}")
-    for number, guess in enumerate(group.guesses, start=1):
-        first = "" if group.by is By.FILE else f", first for {guess.first}"
-        say(f"  {number}  {guess.genre} ({percent(guess.confidence)}{first})")
+    for number, guess in enumerate(offered, start=1):
+        first = f", first for {guess.first}" if group.by is not By.FILE and guess.first else ""
+        kind = ", of some kind" if number > guesses else ""
+        say(f"  {number}  {guess.genre} ({percent(guess.confidence)}{first}{kind})")
 
 
 def _title(group: Group) -> str:

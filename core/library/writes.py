@@ -14,6 +14,7 @@ __all__ = [
     "GUESS",
     "PROPAGATION",
     "WriteRow",
+    "answers_taken_back",
     "close_write",
     "fail_write",
     "finished_writes",
@@ -347,6 +348,28 @@ def guesses_standing(db: Database) -> list[WriteRow]:
         order by id desc
     """
     return _rows(db, clause, [])
+
+
+def answers_taken_back(db: Database) -> list[str]:
+    """Return the files whose last write took back an answer in review, or a best guess.
+
+    They have no genre, and wait for one.
+    """
+    rows = db.execute(
+        f"""
+        select files.path
+        from files
+        join tag_writes as back on back.id = (
+            select max(id) from tag_writes
+            where path = files.path and state in ('done', 'undone')
+        )
+        join tag_writes as answer on answer.id = back.undoes
+        where files.hands_off = 1 and files.origin = 'none' and files.gone_at is null
+            and answer.cause in ('review', '{GUESS}')
+        order by files.path
+        """
+    )
+    return [path_text(row[0]) for row in rows]
 
 
 def our_genres_of_track(db: Database, fingerprint: str) -> list[tuple[str, ...]]:

@@ -124,6 +124,23 @@ def test_a_group_offers_the_three_genres_that_are_likeliest_for_all_of_it() -> N
     ]
 
 
+def test_what_the_first_guess_belongs_to_is_offered_beside_it() -> None:
+    """As sure as any of its kin is; not where it is a guess itself, or has no parent."""
+    files = [
+        unsure("/a", ("Dub", 0.4), ("Ska", 0.3), ("Rock", 0.2), artist="Lee"),
+        unsure("/b", ("Dub", 0.5), ("Reggae", 0.01), artist="Lee"),
+    ]
+    [group] = grouped(files)
+    parents = {"dub": "Reggae", "ska": "Reggae"}
+
+    above = group.above(parents)
+
+    assert above is not None
+    assert (above.genre, round(above.confidence, 3)) == ("Reggae", 0.605)
+    assert group.above({}) is None
+    assert group.above({"dub": "Ska"}) is None
+
+
 def test_a_group_can_be_opened() -> None:
     """By albums, or file by file."""
     [group] = grouped([*many(8, "Nina", "Jazz", albums=2), unsure("/x", artist="Nina")])
