@@ -130,6 +130,7 @@ def classify(app: App, paths: tuple[str, ...], explain: bool, as_json: bool) -> 
     """say what genre files are and how surely, writing nothing"""
     from daemon import show
     from daemon.show_why import show_why
+    from daemon.why import document
 
     found = []
     with app.desk() as desk, show.progress("Listening", files_named(app, paths)) as each:
@@ -140,7 +141,7 @@ def classify(app: App, paths: tuple[str, ...], explain: bool, as_json: bool) -> 
                 if explain:
                     show_why(found[-1])
     if as_json:
-        show.print_json([show.classification_json(item, explain=explain) for item in found])
+        show.print_json([document(item, explain=explain) for item in found])
     _exit_if_any(item.decision == "error" for item in found)
 
 

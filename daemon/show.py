@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +17,8 @@ from daemon.promises import promise_line
 from daemon.restore import Copy, Restored
 from daemon.status import Judged, Status
 from daemon.versions import Version, figures_of
-from daemon.why import why_json
 
 __all__ = [
-    "classification_json",
     "copy_json",
     "feedback_json",
     "local_time",
@@ -89,26 +86,6 @@ def progress[Item](label: str, items: Sequence[Item]) -> Iterator[Iterable[Item]
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         yield bar.track(items, description=label)
-
-
-def classification_json(found: Classification, *, explain: bool = False) -> dict[str, Any]:
-    """Return one item of `classify --json`; with *explain* also the timeline, and why."""
-    explained = {
-        "timeline": [asdict(segment) for segment in found.segments],
-        "why": why_json(found.why) if found.why else None,
-    }
-    return {
-        "path": found.path,
-        "genres": [{"genre": g.genre, "confidence": round(g.confidence, 4)} for g in found.genres],
-        "suggested": [
-            {"genre": g.genre, "confidence": round(g.confidence, 4)} for g in found.suggested
-        ],
-        "outside": round(found.outside, 4),
-        "decision": found.decision,
-        "reason": found.reason,
-        "segments": len(found.segments),
-        **(explained if explain else {}),
-    }
 
 
 def tagged_json(done: Tagged) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from core.decision.memory import Counts
 from core.decision.verdict import GenreConfidence
 from daemon.classification import Classification, Explanation, MemberView, Neighbour
 
-__all__ = ["Line", "Section", "sections", "why_json"]
+__all__ = ["Line", "Section", "document", "sections", "why_json"]
 
 GUESSES = 3
 MEMBERS = {
@@ -81,8 +81,31 @@ def sections(found: Classification) -> tuple[Section, ...]:
     )
 
 
+def document(found: Classification, *, explain: bool = False) -> dict[str, Any]:
+    """Return one document of `classify --json`; with *explain* also the timeline, and why.
+
+    Numbers have four digits.
+    """
+    brief = {
+        "path": found.path,
+        "genres": [asdict(guess) for guess in found.genres],
+        "suggested": [asdict(guess) for guess in found.suggested],
+        "outside": found.outside,
+        "decision": found.decision,
+        "reason": found.reason,
+        "segments": len(found.segments),
+    }
+    explained = {
+        "duration_s": found.duration_s,
+        "timeline": [asdict(segment) for segment in found.segments],
+        "why": why_json(found.why) if found.why else None,
+    }
+    rounded: dict[str, Any] = _rounded(brief | explained if explain else brief)
+    return rounded
+
+
 def why_json(why: Explanation) -> dict[str, Any]:
-    """Return an explanation as JSON has it, numbers to four digits."""
+    """Return an explanation as JSON has it, likewise."""
     rounded: dict[str, Any] = _rounded(asdict(why))
     return rounded
 

@@ -22,7 +22,8 @@ from werkzeug.exceptions import HTTPException
 from core.errors import GenrewatchError
 from daemon.classification import Classification
 from daemon.web.guard import Guard
-from daemon.web.shown import as_json, shown
+from daemon.web.shown import shown
+from daemon.why import document
 
 __all__ = ["Classify", "create_app"]
 
@@ -87,7 +88,7 @@ def create_app(classify: Classify, *, max_upload_mb: int, port: int) -> Flask:
 
     @app.post("/api/classify")
     def classified_json() -> ResponseReturnValue:
-        return jsonify(as_json(judged()))
+        return jsonify(document(judged(), explain=True))
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> ResponseReturnValue:

@@ -1,15 +1,14 @@
-"""From a classification to what the page draws and the JSON says. Pure."""
+"""From a classification to what the page draws. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from core.decision.policy import EVEN
 from core.decision.verdict import GenreConfidence
 from daemon.classification import Classification, SegmentView
-from daemon.why import Section, sections, why_json
+from daemon.why import Section, sections
 
-__all__ = ["Bar", "Result", "Tile", "as_json", "shown"]
+__all__ = ["Bar", "Result", "Tile", "shown"]
 
 COLOURS = 10  # .c0 … .c9 in page.css
 GUESSES = 3
@@ -82,22 +81,6 @@ def shown(found: Classification) -> Result:
         ticks=tuple(clock(_end(found) * part / 4) for part in range(5)),
         why=sections(found),
     )
-
-
-def as_json(found: Classification) -> dict[str, Any]:
-    """Return the document of `classify --explain --json`."""
-    return {
-        "path": found.path,
-        "genres": [asdict(guess) for guess in found.genres],
-        "suggested": [asdict(guess) for guess in found.suggested],
-        "outside": found.outside,
-        "decision": found.decision,
-        "reason": found.reason,
-        "segments": len(found.segments),
-        "duration_s": found.duration_s,
-        "timeline": [asdict(segment) for segment in found.segments],
-        "why": why_json(found.why) if found.why else None,
-    }
 
 
 def clock(seconds: float) -> str:

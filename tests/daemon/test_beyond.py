@@ -17,7 +17,8 @@ from core.taxonomy import TAGS
 from daemon.classification import Classification
 from daemon.config import Policy
 from daemon.judge import Judge
-from daemon.show import classification_json, show_classification
+from daemon.show import show_classification
+from daemon.why import document
 from tests.factories import NOON, file_row
 
 
@@ -140,8 +141,8 @@ def test_suggestions_are_shown_and_told(judge: Judge, capsys: pytest.CaptureFixt
     )
 
     show_classification(found)
-    document = classification_json(found)
+    told = document(found)
 
     assert "perhaps House (not among the genres it has learned)" in capsys.readouterr().out
-    assert [item["genre"] for item in document["suggested"]] == ["House"]
-    assert document["outside"] == pytest.approx(verdict.outside, abs=1e-3)
+    assert [item["genre"] for item in told["suggested"]] == ["House"]
+    assert told["outside"] == pytest.approx(verdict.outside, abs=1e-3)
