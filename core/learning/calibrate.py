@@ -22,6 +22,7 @@ __all__ = [
     "cross_fitted",
     "fit_calibration",
     "identity",
+    "left_out",
     "log_loss",
     "longest_calibrated",
 ]
@@ -84,12 +85,9 @@ def cross_fitted(
 
     This is what a figure or a threshold may rest on: the final fit has seen every truth.
     """
-    calibrated = np.empty_like(pooled)
-    fold = artist_folds(groups)
-    for number in range(CROSS_FOLDS):
-        out = fold == number
-        if out.all() or not out.any():
-            calibrated[out] = pooled[out]
+    calibrated = pooled.copy()
+    for out in left_out(groups):
+        if out.all():
             continue
         fitted = fit_calibration(pooled[~out], truth[~out], groups[~out])
         calibrated[out] = calibrate(pooled[out], fitted.temperature, fitted.bias)
@@ -109,14 +107,19 @@ def _cross_fit(
     groups: NDArray[np.integer[Any]],
     strength: float,
 ) -> Probabilities:
-    calibrated, fold = pooled.copy(), artist_folds(groups)
-    for number in range(CROSS_FOLDS):
-        out = fold == number
-        if out.any() and not out.all():
+    calibrated = pooled.copy()
+    for out in left_out(groups):
+        if not out.all():
             weight = artist_weight(groups[~out])
             fitted = _fit(pooled[~out], truth[~out], weight, strength)
             calibrated[out] = calibrate(pooled[out], fitted.temperature, fitted.bias)
     return calibrated
+
+
+def left_out(groups: NDArray[np.integer[Any]]) -> tuple[NDArray[np.bool_], ...]:
+    """Return which tracks [tracks] are left out in turn: whole artists, each track once."""
+    fold = artist_folds(groups)
+    return tuple(fold == number for number in np.unique(fold))
 
 
 def artist_folds(groups: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

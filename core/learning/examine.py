@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core import registry
 from core.decision.verdict import calibrate
 from core.learning import evaluate
-from core.learning.calibrate import cross_fitted
+from core.learning.calibrate import cross_fitted, left_out
 from core.learning.dataset import (
     Track,
     apart,
@@ -208,8 +208,8 @@ def _bring(shelf: Shelf, whole: Words, without: dict[str, Words]) -> tuple[Bring
 def _evened(shelf: Shelf, words: Words) -> Words:
     """Give *words* the temperature that suits them, each track's fitted without its artist."""
     even, unbiased = words.copy(), np.zeros(words.shape[1])
-    for out in (shelf.groups % FOLDS == number for number in range(FOLDS)):
-        if out.any() and not out.all():
+    for out in left_out(shelf.groups):
+        if not out.all():
             temperature = _temperature(words[~out], shelf.truth[~out])
             even[out] = calibrate(words[out], temperature, unbiased)
     return even

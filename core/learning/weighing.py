@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from core.decision.verdict import pool
-from core.learning.calibrate import artist_weight, log_loss
+from core.learning.calibrate import artist_weight, left_out, log_loss
 
 __all__ = [
     "LEAST",
@@ -37,7 +37,6 @@ LEAST = 0.03  # a smaller share is none
 # backbone any more, and no later night could find its way back.
 STAYS = "embedding"
 STRENGTHS = (3.0, 30.0, 300.0)  # artists that the granted shares count as
-FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +84,7 @@ def cross_weighted(said: Said) -> NDArray[np.float64]:
     This is what calibration, figures and the promise may rest on.
     """
     pooled = np.empty((len(said.truth), said.scores.shape[2]))
-    for out in _folds(said.groups):
+    for out in left_out(said.groups):
         pooled[out] = fused(_only(said, out), fit_shares(_only(said, ~out)))
     return pooled
 
@@ -107,7 +106,7 @@ def counting(
 
 def _cross_fused(said: Said, strength: float) -> NDArray[np.float64]:
     pooled = np.empty((len(said.truth), said.scores.shape[2]))
-    for out in _folds(said.groups):
+    for out in left_out(said.groups):
         pooled[out] = fused(_only(said, out), _fit(_only(said, ~out), strength))
     return pooled
 
@@ -172,10 +171,3 @@ def _only(said: Said, tracks: NDArray[np.bool_]) -> Said:
         truth=said.truth[tracks],
         groups=said.groups[tracks],
     )
-
-
-def _folds(groups: NDArray[np.integer[Any]]) -> Sequence[NDArray[np.bool_]]:
-    """Deal the groups round: masks [tracks], artists apart, each track in one."""
-    _, first, index = np.unique(groups, return_index=True, return_inverse=True)
-    fold = np.argsort(np.argsort(first))[index] % FOLDS
-    return [fold == number for number in np.unique(fold)]
