@@ -30,6 +30,7 @@ __all__ = [
     "Sample",
     "Track",
     "apart",
+    "dealt",
     "embeddings",
     "find_samples",
     "from_labels",
@@ -370,6 +371,17 @@ def require_telling(tracks: Sequence[Track | Sample]) -> None:
                 remedy="correct or confirm genres (`genrewatch review`), or name a folder of"
                 " samples (`genrewatch evaluate --sample-dir DIR`)",
             )
+
+
+def dealt(tracks: Sequence[Track], *, most: int, seed: int) -> NDArray[np.int64]:
+    """Return a fold [tracks] for each track, in which models of a night leave it out.
+
+    There are at most *most*, or as many as the model before had: its tracks stay where it held
+    them out.
+    """
+    before = max(track.fold for track in tracks) + 1
+    parts = max(before, min(most, int(group_numbers(tracks).max()) + 1))
+    return split_groups(tracks, folds=parts, seed=seed, keep=True)
 
 
 def split_groups(

@@ -19,12 +19,12 @@ from core.learning.calibrate import cross_fitted, left_out
 from core.learning.dataset import (
     Track,
     apart,
+    dealt,
     embeddings,
     genres_of,
     group_numbers,
     require_enough,
     require_telling,
-    split_groups,
     without_embeddings,
 )
 from core.learning.evaluate import Summary
@@ -160,14 +160,12 @@ def _shelf(tracks: Sequence[Track], judged: Mask | None, seed: int) -> Shelf:
     if embeddings(tracks) is None:  # a head that some tracks cannot have helps nobody
         tracks = without_embeddings(tracks)
     groups, genres = group_numbers(tracks), genres_of(tracks)
-    before = max(track.fold for track in tracks) + 1
-    parts = max(before, min(FOLDS, int(groups.max()) + 1))
     return Shelf(
         tracks=tuple(tracks),
         genres=genres,
         truth=np.array([genres.index(track.genre) for track in tracks]),
         groups=groups,
-        folds=split_groups(tracks, folds=parts, seed=seed, keep=True),
+        folds=dealt(tracks, most=FOLDS, seed=seed),
         about=about,
     )
 

@@ -31,12 +31,12 @@ from core.learning.dataset import (
     Material,
     Track,
     apart,
+    dealt,
     embeddings,
     find_samples,
     genres_of,
     group_numbers,
     require_enough,
-    split_groups,
     stacked,
     without_embeddings,
 )
@@ -98,9 +98,7 @@ def train(
     studio = studio or Studio(genres, feature_groups(), recipe, tags)
     groups = group_numbers(tracks)
     if folds is None:
-        before = max(track.fold for track in tracks) + 1
-        parts = max(before, min(recipe.folds, int(groups.max()) + 1))
-        folds = split_groups(tracks, folds=parts, seed=recipe.seed, keep=True)
+        folds = dealt(tracks, most=recipe.folds, seed=recipe.seed)
     fitted = _counted(progress, (len(np.unique(folds)) + 1) * studio.count(tracks))
     said = said_out_of_fold(tracks, folds, studio, check, fitted)
     pooled, shares = cross_weighted(said), fit_shares(said)
