@@ -7,6 +7,7 @@ either end and guests ("feat. …"); it never guesses at typing errors.
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["Keys", "album_key", "artist_key", "keys_of"]
 
@@ -55,6 +56,7 @@ def keys_of(
     )
 
 
+@lru_cache(maxsize=4096)  # a word is read with its whole artist's, again and again
 def artist_key(name: str | None) -> str:
     """Return what all spellings of an artist or composer share, empty for nobody in particular.
 

@@ -4,7 +4,7 @@ Used by the daemon for each file, and by the commands and the page for the files
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ from core.decision.memory import Evidence
 from core.decision.policy import NEVER, Decision, Standing, decide, threshold_of
 from core.decision.promise import Cases, Footing, footing, joined, promise, promised_before
 from core.decision.surety import Surety, signs, sureness
-from core.decision.testimony import unmet, unprompted
 from core.decision.verdict import (
     GenreConfidence,
     Verdict,
@@ -31,14 +30,15 @@ from core.decision.verdict import (
 )
 from core.decision.vocabulary import Vocabulary, above, vocabulary
 from core.errors import ModelError
-from core.library import evidence, feedback_log, hearings, taxonomy
-from core.library.evidence import Voiced
+from core.library import feedback_log, hearings, taxonomy
 from core.library.files import FileRow
 from core.library.hearings import HearingRow, VerdictRow
 from core.registry import Answers, Calibration, Manifest
 from core.taxonomy import fold_all, meaningful, spell
+from daemon.blind import Answer, Blind
 from daemon.classification import SegmentView
 from daemon.config import Policy, expand
+from daemon.voices import Voices
 
 if TYPE_CHECKING:
     from core.analysis import Hearing
@@ -47,14 +47,6 @@ __all__ = ["Judge", "Model", "hearing_row", "verdict_row"]
 
 RECENT = 1000  # tracks that say how the backbone's tags spread in this library
 SHOWN = 3  # guesses that a person is shown
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The first genre that a model gives a track, and how sure it is that this is right."""
-
-    genre: str
-    sure: float
 
 
 class Model:
@@ -67,7 +59,6 @@ class Model:
         self.bias = np.array(self.calibration.bias)
         self.surety = _surety(self.calibration, manifest.folder)
         self.known = _known(manifest)
-        self.answers: dict[str, Answer] = {}  # its own alone, by track
 
     @property
     def version(self) -> str:
@@ -99,7 +90,8 @@ class Judge:
         self._footing: tuple[tuple[str, tuple[int, int, str]], Footing] | None = None
         self._names: tuple[tuple[str, tuple[int, int, str]], Vocabulary] | None = None
         self._spreads: tuple[Known, int, Spread] | None = None  # of a model, good up to a hearing
-        self._heard_of: tuple[tuple[int, int, str], Voiced] | None = None
+        self._answers: tuple[Model, Blind] | None = None
+        self._voices = Voices(db)
 
     def model(self) -> Model:
         """Return the champion, verified once; raises ModelError where it is damaged."""
@@ -184,7 +176,7 @@ class Judge:
         """Return what is said that bears on the track; tags whose origin is *but* say nothing."""
         said = memory.recall(self._db, hearing.fingerprint, row.keys, broad=self._broad, but=but)
         near, spelled = memory.neighbours(
-            hearing.embedding, self._voiced(), but=hearing.fingerprint
+            hearing.embedding, self._voices.all(), but=hearing.fingerprint
         )
         whole = replace(said, neighbours=near, spelled={**spelled, **said.spelled})
         return self.vocabulary().evidence(whole)
@@ -255,38 +247,25 @@ class Judge:
             start = promised_before(calibration.threshold, calibration.promise, precision)
         else:
             start = promise(_cases(calibration.collection), precision)
-        own = joined(_cases(calibration.library), self._judged_blind())
+        blind = self._blind().cases(self.vocabulary().same)
+        own = joined(_cases(calibration.library), blind)
         return footing(start, own, precision)
 
-    def _judged_blind(self) -> Cases:
-        """What the model says of tracks whose artists nobody had named when it was trained."""
-        rows, model = feedback_log.all_feedback(self._db), self.model()
-        told, names = unmet(unprompted(rows), rows, model.manifest.fingerprints), self.vocabulary()
-        answers = [(item, self._answer(item.fingerprint)) for item in told]
-        known = [
-            (item, answer)
-            for item, answer in answers
-            # "not that" alone says nothing of another genre
-            if answer is not None and (not item.refused or names.same(answer.genre, item.refused))
-        ]
-        artists = {item.artist: number for number, (item, _) in enumerate(known)}
-        return Cases(
-            sure=np.array([answer.sure for _, answer in known], dtype=np.float64),
-            right=np.array([names.same(a.genre, item.genre) for item, a in known], dtype=bool),
-            artist=np.array([artists[item.artist] for item, _ in known], dtype=np.int64),
-        )
+    def _blind(self) -> Blind:
+        """What the model in use says of tracks that were named blind."""
+        model = self.model()
+        if self._answers is None or self._answers[0] is not model:
+            self._answers = (model, Blind(self._db, model.manifest, self._answer))
+        return self._answers[1]
 
     def _answer(self, fingerprint: str) -> Answer | None:
         """What the model alone says of a track that it heard; None where there is nothing."""
-        model = self.model()
-        if fingerprint not in model.answers:
-            hearing = self.kept_hearing(fingerprint)
-            said = self.by_model(hearing) if hearing else None
-            if said is None or said.best is None:
-                return None
-            sure = 0.0 if said.outside >= self.foreign() else said.sure  # never written then
-            model.answers[fingerprint] = Answer(genre=said.best.genre, sure=sure)
-        return model.answers[fingerprint]
+        hearing = self.kept_hearing(fingerprint)
+        said = self.by_model(hearing) if hearing else None
+        if said is None or said.best is None:
+            return None
+        sure = 0.0 if said.outside >= self.foreign() else said.sure  # never written then
+        return Answer(genre=said.best.genre, sure=sure)
 
     def foreign(self) -> float:
         """Return from which probability of "none of the known genres" on nothing is written.
@@ -315,16 +294,6 @@ class Judge:
         if standing.origin is Origin.OURS:
             return replace(freed, genres=(), origin=Origin.NONE)
         return freed
-
-    def _voiced(self) -> Voiced:
-        """Return the tracks with a person's word, read anew when one was said or heard.
-
-        Another track that was heard changes nothing, so a new library costs no reading.
-        """
-        newest = evidence.last_voiced(self._db)
-        if self._heard_of is None or self._heard_of[0] != newest:
-            self._heard_of = (newest, evidence.voiced(self._db))
-        return self._heard_of[1]
 
     def by_model(self, hearing: HearingRow) -> Verdict:
         """Return what the model alone says, whatever people said of the album or the artist."""

@@ -106,15 +106,15 @@ def neighbours(
     lengths = np.linalg.norm(voiced.heard, axis=1) * max(float(np.linalg.norm(heard)), 1e-9)
     distance = 1 - voiced.heard @ heard / np.maximum(lengths, 1e-9)
     closeness = np.where(distance > FARTHEST, 0.0, np.exp(-distance / REACH))
-    if voiced.of_one_act is not None:
-        closeness = closeness / np.sqrt(voiced.of_one_act)
+    weights = closeness / np.sqrt(voiced.of_one_act)
     said: dict[str, float] = defaultdict(float)
     refused: dict[str, float] = defaultdict(float)
-    for i, (name, genre) in enumerate(zip(voiced.fingerprints, voiced.genres, strict=True)):
-        if name != but and closeness[i]:
-            (refused if voiced.refused[i] else said)[fold(genre)] += float(closeness[i])
+    for place in np.flatnonzero(weights).tolist():
+        if voiced.fingerprints[place] != but:
+            counts = refused if voiced.refused[place] else said
+            counts[fold(voiced.genres[place])] += float(weights[place])
     return Counts(said=dict(said), refused=dict(refused)), {
-        fold(genre): genre for genre in voiced.genres
+        fold(genre): genre for genre in dict.fromkeys(voiced.genres)
     }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.library.feedback_log import NAMED, FeedbackRow
 from core.names import keys_of
 
-__all__ = ["AUDIT", "Testimony", "unmet", "unprompted"]
+__all__ = ["AUDIT", "Testimony", "met_artists", "unprompted"]
 
 AUDIT = "audit"
 OF_ONE_S_OWN = ("retag", "tag")  # where a person names a genre without having seen a guess
@@ -43,17 +43,13 @@ def unprompted(rows: Iterable[FeedbackRow]) -> tuple[Testimony, ...]:
     return tuple(_testimony(words[-1]) for words in free if words[-1].new or words[-1].old)
 
 
-def unmet(
-    testimonies: Iterable[Testimony], rows: Iterable[FeedbackRow], trained: Collection[str]
-) -> tuple[Testimony, ...]:
-    """Return the *testimonies* on artists of whom the model was *trained* on no labelled track.
+def met_artists(rows: Iterable[FeedbackRow], trained: Collection[str]) -> set[str]:
+    """Return the artists of whom a model was *trained* on a labelled track.
 
-    *rows* is all feedback, *trained* the fingerprints that the model knows.
+    *rows* is feedback, *trained* the fingerprints that the model knows. Artists are named as in
+    testimonies.
     """
-    met = {_artist(row) for row in rows if row.fingerprint in trained}
-    return tuple(
-        item for item in testimonies if item.artist not in met and item.fingerprint not in trained
-    )
+    return {_artist(row) for row in rows if row.fingerprint in trained}
 
 
 def _is_free(words: list[FeedbackRow]) -> bool:

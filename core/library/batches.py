@@ -18,6 +18,7 @@ __all__ = [
     "answer",
     "edits_near",
     "gather",
+    "newest_change",
     "paths_of",
     "set_whose",
     "unanswered",
@@ -121,6 +122,19 @@ def unanswered(db: Database) -> list[Batch]:
         """
     ).fetchall()
     return [_batch(db, *row) for row in rows]
+
+
+def newest_change(db: Database) -> tuple[int, int, str]:
+    """Return what changes when words come to weigh otherwise than they did when they were said."""
+    row = db.execute(
+        """
+        select
+            (select count(*) from feedback where batch is not null),
+            (select count(*) from batches where whose = 'program'),
+            (select coalesce(max(answered_at), '') from batches)
+        """
+    ).fetchone()
+    return row[0], row[1], row[2]
 
 
 def answer(db: Database, batch: int, whose: str, now: datetime) -> None:

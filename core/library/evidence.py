@@ -4,7 +4,7 @@ A read for the memory: people's words first, else what came with the file or wha
 It weighs nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from sqlite_utils import Database
 from core.library.codec import as_list
 from core.names import Keys
 
-__all__ = ["Said", "Voiced", "last_voiced", "said_of", "voiced"]
+__all__ = ["NOTHING", "Said", "Voiced", "last_voiced", "said_of", "voiced", "voiced_since"]
 
+NOTHING = (0, 0)  # what `last_voiced` is of an empty record
 MOST = 400  # words of one artist that are read, the newest; more would say the same again
 
 
@@ -40,8 +41,7 @@ class Voiced:
     genres: tuple[str, ...]
     refused: tuple[bool, ...]  # the person said that it is not this genre
     heard: NDArray[np.float32]  # [tracks, d]: the backbone's embedding
-    # [tracks]: how many of one artist the same act named with it; None where each was named apart
-    of_one_act: NDArray[np.float32] | None = None
+    of_one_act: NDArray[np.float32]  # [tracks]: how many of one artist were named in the same act
 
 
 def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
@@ -56,21 +56,28 @@ def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
     return [said for said in words.values() if said.genre]
 
 
-def voiced(db: Database) -> Voiced:
-    """Return every track with a person's word that was heard with the backbone."""
+def voiced(db: Database, fingerprints: Collection[str] | None = None) -> Voiced:
+    """Return every track with a person's word that was heard with the backbone.
+
+    Or of these only the ones among *fingerprints*.
+    """
+    chosen = "" if fingerprints is None else f"and words.fingerprint in ({_marks(fingerprints)})"
     rows = db.execute(
-        """
+        f"""
         select words.fingerprint, words.kind, words.old, words.new, hearings.embedding,
-            case when words.batch is null then 1
-                else count(*) over (partition by words.batch, words.artist_key) end
+            case when words.batch is null then 1 else (
+                select count(*) from feedback as others
+                where others.batch = words.batch and others.artist_key = words.artist_key
+            ) end
         from words
         join hearings using (fingerprint)
         where words.id in (
-                select max(id) from words where kind != 'reversion' group by fingerprint
+                select max(id) from words where kind != 'reversion' {chosen} group by fingerprint
             )
             and hearings.embedding is not null
         order by words.id
-        """
+        """,
+        list(fingerprints or ()),
     ).fetchall()
     said = [(row[0], *_word(row[1], row[2], row[3]), row[4], row[5]) for row in rows]
     kept = [row for row in said if row[1]]
@@ -83,11 +90,8 @@ def voiced(db: Database) -> Voiced:
     )
 
 
-def last_voiced(db: Database) -> tuple[int, int, str]:
-    """Return what changes when `voiced` would.
-
-    The newest word, the newest hearing of a track named, the newest answer on a batch.
-    """
+def last_voiced(db: Database) -> tuple[int, int]:
+    """Return what changes when `voiced` would: the newest word, the newest hearing of one named."""
     row = db.execute(
         """
         select
@@ -95,11 +99,24 @@ def last_voiced(db: Database) -> tuple[int, int, str]:
             (
                 select coalesce(max(rowid), 0) from hearings
                 where fingerprint in (select fingerprint from feedback)
-            ),
-            (select coalesce(max(answered_at), '') from batches)
+            )
         """
     ).fetchone()
-    return row[0], row[1], row[2]
+    return row[0], row[1]
+
+
+def voiced_since(db: Database, newest: tuple[int, int]) -> list[str]:
+    """Return the tracks named or heard anew since `last_voiced` gave *newest*."""
+    rows = db.execute(
+        """
+        select fingerprint from feedback where id > ?
+        union
+        select fingerprint from hearings
+        where rowid > ? and fingerprint in (select fingerprint from feedback)
+        """,
+        newest,
+    )
+    return [row[0] for row in rows]
 
 
 def _by_people(db: Database, keys: Keys, but: str) -> list[Said]:
@@ -184,6 +201,10 @@ def _word(kind: str, old: str, new: str) -> tuple[str, bool]:
 
 def _keys(row: Sequence[Any]) -> Keys:
     return Keys(composer=row[0], artist=row[1], album=row[2])
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _stacked(blobs: Iterable[bytes]) -> NDArray[np.float32]:

@@ -185,6 +185,7 @@ def test_a_neighbour_speaks_by_its_closeness() -> None:
         genres=("Jazz", "Pop", "Metal", "Rock"),
         refused=(False, False, False, True),
         heard=np.array([[2, 0], [0, 1], [1, 0], [3, 0]], np.float32),
+        of_one_act=np.ones(4, np.float32),
     )
 
     near, spelled = memory.neighbours(heard, others, but="self")
@@ -198,7 +199,13 @@ def test_a_neighbour_speaks_by_its_closeness() -> None:
 
 def test_who_was_not_heard_has_no_neighbours() -> None:
     """Without a backbone, or before anybody said anything, the memory goes on without them."""
-    nobody = Voiced(fingerprints=(), genres=(), refused=(), heard=np.zeros((0, 0), np.float32))
+    nobody = Voiced(
+        fingerprints=(),
+        genres=(),
+        refused=(),
+        heard=np.zeros((0, 0), np.float32),
+        of_one_act=np.zeros(0, np.float32),
+    )
 
     assert memory.neighbours(None, nobody, but="") == (Counts(), {})
     assert memory.neighbours(np.ones(3, np.float32), nobody, but="") == (Counts(), {})

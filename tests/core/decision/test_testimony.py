@@ -1,6 +1,6 @@
 """Which of a person's words may say how good the model is?"""
 
-from core.decision.testimony import unmet, unprompted
+from core.decision.testimony import met_artists, unprompted
 from core.library.feedback_log import FeedbackRow
 
 
@@ -68,7 +68,7 @@ def test_artists_that_were_trained_on_are_met() -> None:
         said("d", artist=None),
     ]
 
-    found = unmet(unprompted(rows), rows, {"a"})
+    met = met_artists(rows, {"a"})
 
-    assert [item.fingerprint for item in found] == ["c", "d"]
-    assert found[1].artist == "/m"
+    assert [item.fingerprint for item in unprompted(rows) if item.artist not in met] == ["c", "d"]
+    assert met_artists(rows, {"d"}) == {"/m"}
