@@ -26,7 +26,7 @@ from core.errors import (
     WriteRefused,
     WriteUnderWay,
 )
-from core.library import audits, feedback_log, files, hearings, writes
+from core.library import audits, batches, feedback_log, files, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
@@ -188,6 +188,14 @@ class Desk:
         if not done.failed:
             audits.record_answered(self._db, audit.row.fingerprint or "", now)
         return done
+
+    def last_word(self) -> int:
+        """Return a number that grows with each word."""
+        return feedback_log.last_feedback_id(self._db)
+
+    def take_as_one(self, after: int, via: str, now: datetime) -> None:
+        """Let the words since *after* count as one act: many of them say little more than one."""
+        batches.take_as_one(self._db, after, via, now)
 
     def follow(self, path: str, genre: str, now: datetime, lot: Lot) -> Tagged:
         """Change a genre that we wrote to *genre*, which follows from what a person said.

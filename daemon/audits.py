@@ -85,7 +85,9 @@ def _word_since(db: Database, item: Audit) -> FeedbackRow | None:
     """What a person last said of the track after we wrote; None where nothing is said of it."""
     said = feedback_log.feedback_of_track(db, item.row.fingerprint or "")
     begun = time_text(item.written_at)
-    since = [row for row in said if row.at >= begun and row.kind != "reversion"]
+    since = [
+        row for row in said if row.at >= begun and row.kind != "reversion" and row.whose == "person"
+    ]
     if not since:
         return None
     last = since[-1]

@@ -189,13 +189,17 @@ def resume(app: App) -> None:
 
 
 @cli.command()
+@click.option("--conflicts", is_flag=True, help="only where your words contradict each other")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 @click.pass_obj
-def feedback(app: App, as_json: bool) -> None:
+def feedback(app: App, conflicts: bool, as_json: bool) -> None:
     """list what you said of genres, the oldest first"""
     from core.library.feedback_log import all_feedback
     from daemon import show
 
+    if conflicts:
+        _show_conflicts(app, as_json=as_json)
+        return
     rows = all_feedback(app.db)
     if as_json:
         show.print_json([show.feedback_json(row) for row in rows])
@@ -204,6 +208,22 @@ def feedback(app: App, as_json: bool) -> None:
         show.show_feedback(row)
     if not rows:
         click.echo("No feedback yet: change a genre in any tag editor, or: genrewatch review")
+
+
+def _show_conflicts(app: App, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from daemon import show
+    from daemon.questions import contradictions
+
+    found = contradictions(app.db)
+    if as_json:
+        show.print_json([asdict(item) for item in found])
+        return
+    for item in found:
+        show.say(item.reason)
+    if not found:
+        click.echo("Your words do not contradict each other.")
 
 
 def report_each[Item](

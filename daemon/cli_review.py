@@ -8,6 +8,7 @@ import click
 from daemon.app import App
 
 if TYPE_CHECKING:
+    from core.decision.vocabulary import Rename
     from daemon.acts import Desk
 
 __all__ = ["COMMANDS"]
@@ -34,11 +35,12 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
     from daemon.review import walk_through
     from daemon.review_following import ask_to_follow
 
-    known = known_genres(app.db, groups)
     with app.desk() as desk:
-        _audit(app, desk, known)
+        _audit(app, desk, known_genres(app.db, groups))
+        _ask_small_questions(app)
         left = ask_to_follow(desk, _now)
-        walk_through(groups, desk, _now, known, parents_of(app.db))
+        groups = grouped(unsure(app.db))
+        walk_through(groups, desk, _now, known_genres(app.db, groups), parents_of(app.db))
         if not ask_to_follow(desk, _now, left):
             settle(app.db)
 
@@ -53,6 +55,31 @@ def _audit(app: App, desk: "Desk", known: dict[str, str]) -> None:
     found = due(app.db, _now(), SystemRandom(), app.config.review.audits_per_week)
     if found:
         ask_audits(found, desk, _now, lambda item: guesses_of(app.db, item.row), known)
+
+
+def _ask_small_questions(app: App) -> None:
+    from core.library import batches, taxonomy
+    from daemon import genres
+    from daemon.judge import Judge
+    from daemon.questions import contradictions
+    from daemon.review_questions import ask_of_batches, ask_of_renames, show_conflicts
+
+    def answer(batch: int, whose: str) -> None:
+        batches.answer(app.db, batch, whose, _now())
+
+    def rename(offer: "Rename") -> None:
+        genres.rename(app.db, offer.old, offer.new, _now())
+
+    ask_of_batches(batches.unanswered(app.db), answer)
+    ask_of_renames(
+        genres.offered_renames(app.db),
+        rename,
+        lambda offer: taxonomy.decline_rename(app.db, offer.old, offer.new),
+    )
+    show_conflicts(contradictions(app.db))
+    # whose a batch is and what a name means may change every guess
+    judge = Judge(app.db, app.models, app.config.policy)
+    genres.judge_anew(app.db, judge, genres.unsure(app.db), _now)
 
 
 def _write_playlist(app: App, path: str) -> None:

@@ -82,9 +82,14 @@ def _by_keys(said: Iterable[FeedbackRow]) -> dict[Keys, set[str]]:
     """The genres named, by whose music they were said of."""
     named: dict[Keys, set[str]] = defaultdict(set)
     for row in said:
-        if row.kind in feedback_log.NAMED and row.new and row.via != "undo":
+        if row.kind in feedback_log.NAMED and row.new and _is_meant(row):
             named[keys_in(row)].add(row.new[0])
     return named
+
+
+def _is_meant(row: FeedbackRow) -> bool:
+    """Say whether a person said it, rather than a program or an undo."""
+    return row.whose == "person" and row.via != "undo"
 
 
 def _whose(row: FileRow) -> str:

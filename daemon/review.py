@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 import click
 
+from core.decision.batches import MANY
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
 from daemon.asking import files_text, prompted, yes
@@ -195,7 +196,7 @@ class Walk:
         return ()
 
     def _take(self, genre: str, group: Group) -> None:
-        lot = self._lot(group)
+        lot, before = self._lot(group), self._desk.last_word()
         done = []
         with progress("Writing", group.files) as each:
             for item in each:
@@ -205,6 +206,8 @@ class Walk:
                         path, (genre,), self._now(), dry_run=False, via="review", lot=lot
                     )
                 )
+        if len(done) > MANY:
+            self._desk.take_as_one(before, "review", self._now())
         self._known.setdefault(fold(genre), genre)
         self._told(done, f"{genre}: written to")
 

@@ -309,6 +309,14 @@ def _show_needs(status: Status) -> None:
             f"{status.audits} files that were written wait for your yes or no, on which the "
             "promise rests: genrewatch review"
         )
+    asked = status.questions
+    if asked.batches or asked.renames:
+        say(
+            f"Review also asks whose {asked.batches} batches of edits are and about "
+            f"{asked.renames} renames: genrewatch review"
+        )
+    if asked.conflicts:
+        say(f"Words of yours at odds: {asked.conflicts} (genrewatch feedback --conflicts)")
     if status.guessed:
         say(f"{status.guessed} bear a best guess, which is no promise: genrewatch undo --guesses")
 

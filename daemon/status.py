@@ -18,6 +18,7 @@ from daemon.backbone import backbone_trouble, model_trouble
 from daemon.config import Config, expand
 from daemon.patience import NO_START, WAITS, to_learn, too_little
 from daemon.promises import promise_of
+from daemon.questions import Questions, questions
 from daemon.schedule import next_night
 from daemon.state import State, is_locked
 from daemon.turning_back import last_return
@@ -68,6 +69,7 @@ class Status:
     review: tuple[Judged, ...]
     recent: tuple[Judged, ...]
     audits: int  # files that wait for a yes or no, so that the promise rests on more than errors
+    questions: Questions  # that wait beside those on files
     feedback: int
     feedback_since_training: int
     model: dict[str, Any]
@@ -109,6 +111,7 @@ def collect(
         review=judged(db, files.files_in_state(db, "not_sure")),
         recent=judged(db, files.latest_verdict_paths(db, RECENT)),
         audits=count_due(db, now, config.review.audits_per_week),
+        questions=questions(db),
         feedback=feedback_log.count_since(db, 0),
         feedback_since_training=feedback_log.count_since(db, learned),
         model=model,
@@ -154,6 +157,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "failed": [_failed_json(row) for row in status.failed],
         "review": [review_json(item) for item in status.review],
         "audits": status.audits,
+        "questions": asdict(status.questions),
         "feedback": status.feedback,
         "feedback_since_training": status.feedback_since_training,
         "model": status.model,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlite_utils import Database
 
 from core.library.codec import as_list, path_text, time_text
+from core.library.schema import writing
 
 __all__ = [
     "Batch",
@@ -21,6 +22,7 @@ __all__ = [
     "newest_change",
     "paths_of",
     "set_whose",
+    "take_as_one",
     "unanswered",
     "values_of",
 ]
@@ -109,6 +111,21 @@ def values_of(db: Database, batch: int) -> list[Value]:
 def set_whose(db: Database, batch: int, whose: str) -> None:
     """Record whose a batch seems to be, unless a person said so."""
     db.execute("update batches set whose = ? where id = ? and answered_at is null", [whose, batch])
+
+
+def take_as_one(db: Database, after: int, via: str, now: datetime) -> None:
+    """Let all words said *via* this way since the word *after* be one batch of a person's."""
+    moment = time_text(now)
+    with writing(db):
+        cursor = db.execute(
+            "insert into batches (begun_at, ended_at, whose, answered_at) "
+            "values (?, ?, 'person', ?)",
+            [moment, moment, moment],
+        )
+        db.execute(
+            "update feedback set batch = ? where id > ? and via = ? and batch is null",
+            [cursor.lastrowid, after, via],
+        )
 
 
 def unanswered(db: Database) -> list[Batch]:

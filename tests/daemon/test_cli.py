@@ -302,6 +302,24 @@ def test_a_missing_file_is_named_with_its_reason(state: Path, tmp_path: Path) ->
 STEERING = "a\x1b[2J\x1b]0;gone\x07\u202e\n\x9b31m \udcff.mp3"
 
 
+def test_words_that_contradict_each_other_are_listed(state: Path) -> None:
+    """Counted in `status`, told in full by `feedback --conflicts`."""
+    db = open_library(state / "library.db")
+    for genre in ("Rock", "Jazz", "Rock"):
+        said = FeedbackRow(
+            path="/m/a.mp3", fingerprint="f", kind="label", old=(), new=(genre,), via="tag"
+        )
+        feedback_log.record_feedback(db, said, NOON)
+    db.close()
+
+    [found] = json.loads(run(state, "feedback", "--conflicts", "--json").stdout)
+
+    assert (found["kind"], found["genres"]) == ("back and forth", ["Rock", "Jazz", "Rock"])
+    assert found["reason"] in run(state, "feedback", "--conflicts").stdout
+    assert json.loads(run(state, "status", "--json").stdout)["questions"]["conflicts"] == 1
+    assert "Words of yours at odds: 1" in run(state, "status").stdout
+
+
 def test_no_name_and_no_tag_steers_the_terminal(state: Path) -> None:
     """Escapes, line breaks and changes of direction are shown, not sent; JSON is plain ASCII."""
     path = f"/m/{STEERING}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from core.library import files, writes
+from core.library import writes
 from core.library.hearings import VerdictRow
 from daemon.acts import Tagged
 from daemon.groups import grouped
@@ -53,6 +53,9 @@ class Desk:
     def confirm_not(self, path: str, genre: str, now: datetime) -> Tagged:
         self.asked.append((path, f"not {genre}"))
         return Tagged(path=path, reason="remembered")
+
+    def last_word(self) -> int:
+        return 0
 
     def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
         return item
@@ -189,11 +192,8 @@ def house() -> Iterator[PaperHouse]:
 def unsure_of(house: PaperHouse, count: int, artist: str = "Nina") -> list[Path]:
     paths = [house.music / f"{number:03}.mp3" for number in range(count)]
     for path in paths:
-        paper(path, f"{path.name} by {artist}")
+        paper(path, f"{path.name} by {artist}", artist=artist)
     house.settle()
-    for path in paths:
-        row = replace(house.row(path), artist=artist)
-        files.save_file(house.db, row, house.now())
     assert {house.row(path).state for path in paths} == {"not_sure"}
     return paths
 
@@ -228,6 +228,24 @@ def test_all_files_of_an_artist_are_answered_and_taken_back_at_once(
     assert [path.read_bytes() for path in paths] == before
     assert unsaid(house, paths[0]) == (None, [])
     assert len(unsure(house.db)) == FILES  # to be asked about again
+
+
+def test_one_answer_for_many_files_weighs_as_one_act(house: PaperHouse) -> None:
+    """Later words on the artist can speak against it: n count as sqrt(n)."""
+    alike = [name for name in map(str, range(200)) if guess(name) == "Rock"][:25]
+    for name in (*alike, "new"):
+        paper(house.music / f"{name}.mp3", name, artist="Nina" if name != "new" else "")
+    house.settle()
+
+    review(house, "Zydeco\ny\n")
+    paper(house.music / "new.mp3", "new", title="of hers", artist="Nina")
+    house.time += 100
+    house.settle()
+
+    row, judge = house.row(house.music / "new.mp3"), house.desk._judge
+    hearing = judge.kept_hearing("new")
+    assert hearing is not None
+    assert judge.evidence(hearing, row).artist.said == {"zydeco": pytest.approx(5)}
 
 
 def test_best_guesses_are_counted_apart_asked_about_and_taken_back(house: PaperHouse) -> None:

@@ -1,0 +1,74 @@
+"""The small questions of review: one key each, and Enter is another time."""
+
+import pytest
+from click.testing import CliRunner
+
+from core.decision.conflicts import Conflict
+from core.decision.vocabulary import Rename
+from core.library.batches import Batch
+from daemon.review_questions import ask_of_batches, ask_of_renames, show_conflicts
+
+BATCH = Batch(
+    id=7,
+    files=43,
+    genres=("Rock", "Pop", "Jazz", "Folk"),
+    whose="program",
+    begun_at="2026-05-01T14:03:00.000Z",
+    ended_at="2026-05-01T14:04:00.000Z",
+)
+RENAME = Rename(old="Rap", new="Hip-Hop", tracks=12, renamed=11)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ("m\n", [(7, "person")]),
+        ("P\n", [(7, "program")]),
+        ("x\nm\n", [(7, "person")]),  # no key: asked again
+        ("\n", []),
+        ("", []),
+    ],
+)
+def test_one_key_says_whose_a_batch_was(answers: str, expected: list[tuple[int, str]]) -> None:
+    """And what it was is shown."""
+    given: list[tuple[int, str]] = []
+
+    with CliRunner().isolation(input=answers) as (out, _, _):
+        ask_of_batches([BATCH], lambda batch, whose: given.append((batch, whose)))
+        told = out.getvalue().decode()
+
+    assert given == expected
+    assert "43 files were changed at 2026-05-01" in told
+    assert "(4 genres: Rock, Pop, Jazz, …)" in told
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"), [("y\n", ["yes"]), ("n\n", ["no"]), ("\n", []), ("", [])]
+)
+def test_a_rename_is_taken_over_declined_or_left(answers: str, expected: list[str]) -> None:
+    """By one key."""
+    given: list[str] = []
+
+    with CliRunner().isolation(input=answers) as (out, _, _):
+        ask_of_renames([RENAME], lambda _: given.append("yes"), lambda _: given.append("no"))
+        told = out.getvalue().decode()
+
+    assert given == expected
+    assert "11 of 12 tracks of Rap became Hip-Hop" in told
+
+
+def test_a_short_list_of_conflicts_is_shown() -> None:
+    """The latest first; the rest is counted."""
+    found = [
+        Conflict(kind="alike", fingerprints=(), paths=(), genres=(), reason=f"reason {number}")
+        for number in range(8)
+    ]
+
+    with CliRunner().isolation() as (out, _, _):
+        show_conflicts(found)
+        show_conflicts([])
+        told = out.getvalue().decode()
+
+    assert "reason 7\n  reason 6" in told
+    assert "reason 2" not in told
+    assert "and 3 more" in told
