@@ -241,7 +241,7 @@ def _said(why: Explanation) -> str:
 
 def _counts(counts: Counts, spelled: Mapping[str, str]) -> str:
     """Weights of genres, a person's word being 1: "Fado 3 ×, not Pop 1 ×"."""
-    weighed = [(weight, spelled.get(key, key)) for key, weight in counts.said.items()]
+    weighed = [(weight, spelled.get(key, key)) for key, weight in counts.whole().said.items()]
     weighed += [(weight, f"not {spelled.get(key, key)}") for key, weight in counts.refused.items()]
     ordered = sorted(weighed, key=lambda item: -item[0])
     return ", ".join(f"{genre} {weight:.2g} ×" for weight, genre in ordered)

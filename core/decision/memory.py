@@ -38,9 +38,11 @@ KAPPA = 0.5  # how many files of the model's word a person's word weighs against
 REACH = 0.2  # cosine distance in which a neighbour's weight falls by e
 FARTHEST = 3 * REACH  # beyond it a track is no neighbour
 FEW = 1.0  # weight of neighbours that counts as much as all that is known without them
-# Our own tag that nobody corrected is a whisper: more would repeat our own mistakes to those
-# who seldom correct. What came with the file is a shop's word as often as the person's.
-WEIGHT = {"person": 1.0, "arrived": 0.3, "program": 0.15, "ours": 0.15}
+# Our own tag that nobody corrected is a whisper, and so is, by as much as we are sure of it, what
+# we guess of a file that we did not write: more would repeat our own mistakes to those who seldom
+# correct. What came with the file is a shop's word as often as the person's.
+WEIGHT = {"person": 1.0, "arrived": 0.3, "program": 0.15, "ours": 0.3, "guess": 0.3}
+OUR_OWN = ("ours", "guess")  # these change what is guessed, and never make us surer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +51,17 @@ class Counts:
 
     said: Mapping[str, float] = field(default_factory=dict)
     refused: Mapping[str, float] = field(default_factory=dict)
+    guessed: Mapping[str, float] = field(default_factory=dict)  # what we said ourselves, for it
 
     def __bool__(self) -> bool:
-        return bool(self.said or self.refused)
+        return bool(self.said or self.refused or self.guessed)
+
+    def whole(self) -> "Counts":
+        """Return the same, what we said ourselves taken for said."""
+        both = {key: 0.0 for key in (*self.said, *self.guessed)}
+        for key in both:
+            both[key] = self.said.get(key, 0.0) + self.guessed.get(key, 0.0)
+        return replace(self, said=both, guessed={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +150,7 @@ def on_average(said: Sequence[Evidence]) -> Evidence:
         return Counts(
             said=_mean([item.said for item in counts]),
             refused=_mean([item.refused for item in counts]),
+            guessed=_mean([item.guessed for item in counts]),
         )
 
     return Evidence(
@@ -152,7 +163,11 @@ def on_average(said: Sequence[Evidence]) -> Evidence:
 
 
 def blend(verdict: Verdict, said: Evidence) -> Verdict:
-    """Return *verdict* as changed by what is *said*; the closest source speaks last."""
+    """Return *verdict* as changed by what is *said*; the closest source speaks last.
+
+    How sure we are of the first genre follows what was said of it, but neither what we said
+    ourselves nor what sounds alike makes us surer: that the model has heard already.
+    """
     if said.track is not None:
         certain = GenreConfidence(genre=said.track, confidence=1.0)
         settled = replace(verdict, right=None, outside=0.0, suggested=())
@@ -161,18 +176,29 @@ def blend(verdict: Verdict, said: Evidence) -> Verdict:
         return verdict
     names = {**said.spelled, **{fold(item.genre): item.genre for item in verdict.genres}}
     known = {fold(item.genre): item.confidence for item in verdict.genres}
+    sure = (
+        known if verdict.right is None else {**known, fold(verdict.genres[0].genre): verdict.right}
+    )
     spoke, outside = verdict.evidence, verdict.outside
     for source, counts in _by_authority(said):
         if counts:
-            weight = FEW if source == "neighbours" else KAPPA
-            known = shrunk(known, counts, weight)
+            near = source == "neighbours"
+            weight = FEW if near else KAPPA
+            known = shrunk(known, counts.whole(), weight)
+            sure = shrunk(sure, replace(counts, said={}), weight) if near else _surer(sure, counts)
             outside *= weight / (sum(counts.said.values()) + weight)  # doubted by the model alone
             spoke = f"{source} and model"
     order = sorted(known, key=lambda key: -known[key])
     mixed = tuple(GenreConfidence(genre=names.get(k, k), confidence=known[k]) for k in order)
-    right = verdict.right if spoke == verdict.evidence else None  # it was the model's word alone
+    right = verdict.right if spoke == verdict.evidence else sure.get(order[0], 0.0)
     heard = replace(verdict, outside=outside, suggested=_but(verdict.suggested, known))
     return replace(heard, genres=mixed, evidence=spoke, right=right)
+
+
+def _surer(sure: Mapping[str, float], counts: Counts) -> dict[str, float]:
+    """Return how sure of each genre we are after *counts*: by what we said ourselves only less."""
+    by_all, by_others = (shrunk(sure, each, KAPPA) for each in (counts.whole(), counts))
+    return {key: min(value, by_others.get(key, 0.0)) for key, value in by_all.items()}
 
 
 def shrunk(known: Mapping[str, float], counts: Counts, kappa: float) -> dict[str, float]:
@@ -233,13 +259,15 @@ def _counted(words: Iterable[Said]) -> Counts:
     """
     said: dict[str, float] = defaultdict(float)
     refused: dict[str, float] = defaultdict(float)
+    guessed: dict[str, float] = defaultdict(float)
     words = list(words)
     together = Counter(word.batch for word in words)
     for word in words:
         many = together[word.batch] if word.batch is not None else 1
-        weight = WEIGHT[word.whose] / math.sqrt(many)
-        (refused if word.refused else said)[fold(word.genre)] += weight
-    return Counts(said=dict(said), refused=dict(refused))
+        weight = WEIGHT[word.whose] * word.sure / math.sqrt(many)
+        ours = guessed if word.whose in OUR_OWN else said
+        (refused if word.refused else ours)[fold(word.genre)] += weight
+    return Counts(said=dict(said), refused=dict(refused), guessed=dict(guessed))
 
 
 def _last_word(rows: list[FeedbackRow]) -> str | None:

@@ -161,7 +161,11 @@ class Vocabulary:
         return tuple(GenreConfidence(genre=spelled[key], confidence=total[key]) for key in order)
 
     def _counts(self, counts: Counts) -> Counts:
-        return Counts(said=self._summed(counts.said), refused=self._summed(counts.refused))
+        return Counts(
+            said=self._summed(counts.said),
+            refused=self._summed(counts.refused),
+            guessed=self._summed(counts.guessed),
+        )
 
     def _summed(self, weights: Mapping[str, float]) -> dict[str, float]:
         total: dict[str, float] = defaultdict(float)

@@ -4,6 +4,7 @@ A read for the memory: people's words first, else what came with the file or wha
 It weighs nothing.
 """
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +28,11 @@ class Said:
 
     fingerprint: str
     genre: str
-    whose: str  # "person", "arrived", "program" or "ours"
+    whose: str  # "person", "arrived", "program", "ours", or "guess": ours, and not written
     keys: Keys
     refused: bool = False  # a person said that it is not this genre, and nothing else
     batch: int | None = None  # it was said of many files at once
+    sure: float = 1.0  # of a guess, how sure it was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,10 +50,11 @@ def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
     """Return what is said of the tracks that share one of *keys*, but for the track *but*.
 
     Each track speaks once: by the person's last word, else by what a program did to it among
-    many, else by one of its files.
+    many, else by one of its files, else by what we guess of it and are not sure of.
     """
     words = {said.fingerprint: said for said in _by_people(db, keys, but)}
-    for said in (*_by_programs(db, keys, but), *_by_files(db, keys, but)):
+    weaker = (*_by_programs(db, keys, but), *_by_files(db, keys, but), *_by_guesses(db, keys, but))
+    for said in weaker:
         words.setdefault(said.fingerprint, said)
     return [said for said in words.values() if said.genre]
 
@@ -172,6 +175,30 @@ def _by_files(db: Database, keys: Keys, but: str) -> list[Said]:
         Said(fingerprint=row[0], genre=as_list(row[1])[0], whose=row[2], keys=_keys(row[3:]))
         for row in rows
     ]
+
+
+def _by_guesses(db: Database, keys: Keys, but: str) -> list[Said]:
+    clause, values = _sharing("files", keys)
+    rows = db.execute(
+        f"""
+        select files.fingerprint, verdicts.genres, composer_key, artist_key, album_key
+        from files
+        join verdicts using (fingerprint)
+        where files.fingerprint in ({clause}) and files.fingerprint != ?
+            and state = 'not_sure'
+            and verdicts.genres != '[]'
+            and gone_at is null
+        order by changed_at desc
+        limit {MOST}
+        """,
+        [*values, but],
+    ).fetchall()
+    return [_guess(row) for row in rows]
+
+
+def _guess(row: Sequence[Any]) -> Said:
+    genre, sure = json.loads(row[1])[0]
+    return Said(fingerprint=row[0], genre=genre, whose="guess", keys=_keys(row[2:]), sure=sure)
 
 
 def _sharing(table: str, keys: Keys) -> tuple[str, list[str]]:

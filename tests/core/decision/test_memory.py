@@ -13,6 +13,7 @@ from core.decision.verdict import GenreConfidence, Verdict
 from core.library.evidence import Voiced
 from core.library.feedback_log import FeedbackRow, record_feedback
 from core.library.files import remember_track, save_file
+from core.library.hearings import VerdictRow, save_verdict
 from core.library.schema import open_library
 from core.names import keys_of
 from core.taxonomy import fold
@@ -47,18 +48,40 @@ def say(db: Database, fingerprint: str, kind: str, *new: str, old: str = "Rock",
     record_feedback(db, row, NOON)
 
 
-def lie(db: Database, fingerprint: str, genre: str, origin: str, **whose: object) -> None:
-    """Let a file of the track lie there with this genre."""
+def lie(
+    db: Database,
+    fingerprint: str,
+    genre: str,
+    origin: str,
+    *,
+    state: str = "tagged",
+    sure: float = 0.9,
+    **whose: object,
+) -> None:
+    """Let a file of the track lie there with this genre, or none and the guess that it is Jazz."""
     remember_track(db, fingerprint, 60.0, NOON)
     row = file_row(
         f"/m/{fingerprint}.mp3",
         fingerprint=fingerprint,
-        genres=(genre,),
+        genres=(genre,) if genre else (),
         origin=origin,
-        state="tagged",
+        state=state,
         **whose,
     )
     save_file(db, row, NOON)
+    guess = VerdictRow(
+        fingerprint=fingerprint,
+        model_version="m",
+        genres=((genre or "Jazz", sure),),
+        evidence="model",
+        segments=1,
+    )
+    save_verdict(db, guess, NOON)
+
+
+def named(verdict: Verdict) -> dict[str, float]:
+    """Return the verdict's confidences by genre."""
+    return {item.genre: item.confidence for item in verdict.genres}
 
 
 def blended(db: Database, fingerprint: str = "new", **whose: object) -> Verdict:
@@ -144,16 +167,57 @@ def test_compilations_carry_no_artist_evidence(db: Database, whose: dict[str, ob
 
 
 def test_an_uncorrected_tag_of_ours_is_a_whisper(db: Database) -> None:
-    """It says less than a person, and nothing once a person spoke of that track."""
+    """It says less than a person, makes us no surer, and nothing once a person spoke of it."""
     lie(db, "f1", "Jazz", "ours", artist="Ann")
-    whisper = blended(db, artist="Ann").genres
+    whisper = blended(db, artist="Ann")
 
-    assert [item.genre for item in whisper] == ["Rock", "Jazz"]
-    assert whisper[1].confidence == pytest.approx(
+    assert WEIGHT["ours"] < KAPPA < WEIGHT["person"]
+    assert named(whisper)["Jazz"] == pytest.approx(
         (WEIGHT["ours"] + KAPPA * 0.3) / (WEIGHT["ours"] + KAPPA)
     )
+    assert whisper.sure == pytest.approx(0.3)
     say(db, "f1", "correction", "Pop", old="Jazz", artist="Ann")
     assert blended(db, artist="Ann").genres[0].genre == "Pop"
+
+
+def test_a_guess_that_was_not_written_whispers_by_how_sure_it_is(db: Database) -> None:
+    """What is heard of an artist's other tracks counts for the next, written or not."""
+    lie(db, "f1", "", "none", artist="Ann", state="not_sure", sure=0.5)
+    heard = blended(db, artist="Ann")
+
+    weight = 0.5 * WEIGHT["guess"]
+    assert named(heard)["Jazz"] == pytest.approx((weight + KAPPA * 0.3) / (weight + KAPPA))
+    assert heard.best is not None
+    assert heard.best.genre == "Rock"
+    assert heard.sure < 0.7  # another track of the artist was heard otherwise
+
+
+def test_our_own_words_never_make_us_surer(db: Database) -> None:
+    """Else we would come to believe what we said often enough."""
+    for number in range(20):
+        lie(db, f"f{number}", "Rock", "ours", artist="Ann")
+
+    assert blended(db, artist="Ann").sure == pytest.approx(0.7)
+    doubted = replace(VERDICT, right=0.5)
+    known = memory.recall(db, "new", keys_of(artist="Ann"))
+    assert memory.blend(doubted, known).sure == pytest.approx(0.5)
+
+
+def test_a_person_makes_us_surer_of_what_the_model_says(db: Database) -> None:
+    """From the chance that the model's first genre is right on, as of the genres themselves."""
+    say(db, "f1", "label", "Rock", artist="Ann")
+    heard = memory.blend(
+        replace(VERDICT, right=0.9), memory.recall(db, "new", keys_of(artist="Ann"))
+    )
+
+    assert heard.right == pytest.approx((1 + KAPPA * 0.9) / (1 + KAPPA))
+
+
+def test_what_sounds_alike_makes_us_no_surer() -> None:
+    """The model has heard that already."""
+    near = Evidence(neighbours=Counts(said={"rock": 3.0, "jazz": 1.0}))
+
+    assert memory.blend(replace(VERDICT, right=0.9), near).right == pytest.approx(0.9)
 
 
 def test_a_broad_store_genre_says_nothing_of_the_artist(db: Database) -> None:
