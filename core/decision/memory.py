@@ -35,8 +35,11 @@ __all__ = [
 
 # Tuned in simulation on libraries that no reported figure is about.
 KAPPA = 0.5  # how many files of the model's word a person's word weighs against
-REACH = 0.2  # cosine distance in which a neighbour's weight falls by e
-FARTHEST = 3 * REACH  # beyond it a track is no neighbour
+# Cosine distance in which a neighbour's weight falls by e, beyond three times which it is none.
+# Of a genre that the model has learned only what sounds nearly the same says more than the model:
+# with 200 labels a reach of .2 took 9 of 100 right first genres of unmet artists away, .05 none.
+# Of one that it has not, nothing else speaks.
+REACH, REACH_OF_LEARNED = 0.2, 0.05
 FEW = 1.0  # weight of neighbours that counts as much as all that is known without them
 # Our own tag that nobody corrected is a whisper, and so is, by as much as we are sure of it, what
 # we guess of a file that we did not write: more would repeat our own mistakes to those who seldom
@@ -95,27 +98,34 @@ def recall(
         if (word.whose == "person" or fold(word.genre) not in broad) and word.whose != but
     ]
     own = _last_word(feedback_log.feedback_of_track(db, fingerprint))
+    named = [word for word in said if not word.refused]  # of other albums a refusal says nothing
     return Evidence(
         track=own,
         album=_counted(word for word in said if keys.album and word.keys.album == keys.album),
-        composer=_counted(w for w in said if keys.composer and w.keys.composer == keys.composer),
-        artist=_counted(word for word in said if keys.artist and word.keys.artist == keys.artist),
+        composer=_counted(w for w in named if keys.composer and w.keys.composer == keys.composer),
+        artist=_counted(word for word in named if keys.artist and word.keys.artist == keys.artist),
         spelled={fold(word.genre): word.genre for word in reversed(said)},
     )
 
 
 def neighbours(
-    heard: NDArray[np.float32] | None, voiced: Voiced, *, but: str
+    heard: NDArray[np.float32] | None,
+    voiced: Voiced,
+    *,
+    but: str,
+    learned: Container[str] = frozenset(),
 ) -> tuple[Counts, dict[str, str]]:
     """Return what tracks that sound alike say, and how their genres are spelled.
 
-    *heard* [d] is the track's embedding; a neighbour weighs exp((cosine - 1) / REACH).
+    *heard* [d] is the track's embedding; a neighbour weighs exp((cosine - 1) / reach), and how
+    far it reaches depends on whether the model has *learned* its genre, as spelled.
     """
     if heard is None or not len(voiced.heard) or voiced.heard.shape[1] != len(heard):
         return Counts(), {}
     lengths = np.linalg.norm(voiced.heard, axis=1) * max(float(np.linalg.norm(heard)), 1e-9)
     distance = 1 - voiced.heard @ heard / np.maximum(lengths, 1e-9)
-    closeness = np.where(distance > FARTHEST, 0.0, np.exp(-distance / REACH))
+    reach = np.array([REACH_OF_LEARNED if name in learned else REACH for name in voiced.genres])
+    closeness = np.where(distance > 3 * reach, 0.0, np.exp(-distance / reach))
     weights = closeness / np.sqrt(voiced.of_one_act)
     said: dict[str, float] = defaultdict(float)
     refused: dict[str, float] = defaultdict(float)

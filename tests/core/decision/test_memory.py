@@ -310,3 +310,49 @@ def test_words_on_the_artist_outweigh_the_models_doubt() -> None:
 def test_a_refused_genre_is_not_suggested() -> None:
     """Not among the learned ones, nor beyond them."""
     assert not memory.without(STRANGE, frozenset({fold("house")})).suggested
+
+
+def test_not_this_reaches_its_album_and_what_sounds_the_same(db: Database) -> None:
+    """Not the artist's other albums: one refusal is no word on all that they made."""
+    say(db, "f1", "rejection", old="Rock", artist="Ann", album="One")
+
+    assert blended(db, artist="Ann", album="Two").genres == VERDICT.genres
+    assert blended(db, artist="Ann", album="One").genres[0].genre == "Jazz"
+
+
+def test_one_refusal_leaves_a_genre_to_forty_tracks_around(db: Database) -> None:
+    """Of a learned genre a refusal is for what sounds nearly the same."""
+    angles = np.linspace(0.0, 1.2, 41)
+    sounds = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    refused = Voiced(
+        fingerprints=("refused",),
+        genres=("Rock",),
+        refused=(True,),
+        heard=sounds[:1],
+        of_one_act=np.ones(1, np.float32),
+    )
+
+    kept = [
+        memory.blend(VERDICT, Evidence(neighbours=near)).genres[0]
+        for sound in sounds
+        for near, _ in [memory.neighbours(sound, refused, but="", learned={"Rock"})]
+    ]
+
+    confidences = [item.confidence if item.genre == "Rock" else 0.0 for item in kept]
+    assert confidences[0] == pytest.approx(0.35)
+    assert sum(confidence == 0.7 for confidence in confidences) > 20
+
+
+def test_neighbours_of_a_learned_genre_must_be_close() -> None:
+    """The model knows better what is of it; of the person's own genre they alone speak."""
+    heard, other = np.array([1.0, 0.0], np.float32), np.array([[0.75, 0.66]], np.float32)
+    voiced = Voiced(
+        fingerprints=("other",),
+        genres=("Jazz",),
+        refused=(False,),
+        heard=other,
+        of_one_act=np.ones(1, np.float32),
+    )
+
+    assert memory.neighbours(heard, voiced, but="", learned={"Jazz"})[0] == Counts()
+    assert memory.neighbours(heard, voiced, but="")[0].said["jazz"] > 0.2
