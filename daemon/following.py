@@ -19,6 +19,7 @@ from daemon.judge import Judge
 
 __all__ = ["Offer", "decline", "followers", "offers", "settle"]
 
+CLEARLY = 0.1  # by so much the new genre must lead, or two words at odds would take turns
 SETTLED = "followed"  # setting: the newest word that nothing is to be asked about any more
 DECLINED = "not followed"  # setting: [genre, whose music] of what was declined since
 
@@ -71,9 +72,11 @@ def followers(db: Database, judge: Judge, said: Iterable[FeedbackRow]) -> list[t
     for path, row in near.items():
         verdict = judge.at_a_glance(row)
         best = verdict.best if verdict else None
-        if best is None or names.key(best.genre) not in wanted[path]:
+        if verdict is None or best is None or names.key(best.genre) not in wanted[path]:
             continue
-        if not any(names.same(best.genre, genre) for genre in row.genres):
+        own = {names.key(genre) for genre in row.genres}
+        kept = max((v.confidence for v in verdict.genres if names.key(v.genre) in own), default=0.0)
+        if names.key(best.genre) not in own and best.confidence >= kept + CLEARLY:
             found.append((row, best.genre))
     return found
 

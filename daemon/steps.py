@@ -12,7 +12,9 @@ from datetime import datetime
 import structlog
 from sqlite_utils import Database
 
+from core.decision.feedback import Origin
 from core.decision.identity import Met
+from core.decision.policy import Action, Decision
 from core.errors import GenrewatchError
 from core.library import files, writes
 from core.library.files import FileRow
@@ -30,7 +32,7 @@ from daemon.retry import PASSING, tried_again_later
 from daemon.scan import Found, Gone, Scan
 from daemon.underway import Underway
 from daemon.watch import Entry, look
-from daemon.writing import Pen, Writing
+from daemon.writing import Lot, Pen, Writing
 
 __all__ = ["Clock", "Steps"]
 
@@ -71,6 +73,7 @@ class Steps:
         self._report = report
         self._underway = Underway(config.watch.settle_seconds)
         self._faults: Counter[str] = Counter()
+        self._lots: dict[str, Lot] = {}  # of the writes that are a part of one
         self._writing = Writing(
             db,
             Pen(db, config, writer=writer, now=clock.now, witness=witness),
@@ -125,6 +128,7 @@ class Steps:
 
     def forget(self) -> None:
         """Forget what is under way; writes that workers are at are recorded all the same."""
+        self._lots.clear()
         self._underway.forget()
 
     def begin_turn(self) -> None:
@@ -167,6 +171,19 @@ class Steps:
     def judge_again(self, path: str) -> None:
         """Judge a file at rest anew, after it was scored by another model."""
         self._listening.judge_again(path)
+
+    def follow(self, row: FileRow, genre: str, lot: Lot) -> bool:
+        """Change our genre of a file at rest to the one that follows from a person's word.
+
+        Say whether it was at rest.
+        """
+        if self._underway.stage(row.path) is not Stage.RESTING:
+            return False
+        self._underway.hand(row.path).stamp = row.stamp
+        self._lots[row.path] = lot
+        decision = Decision(action=Action.WRITE, reason="it follows from your word", genre=genre)
+        self._handle(lifecycle.Heard(path=row.path, decision=decision))
+        return True
 
     def try_again(self) -> None:
         """Take up the failed files whose time has come."""
@@ -243,10 +260,16 @@ class Steps:
                 turn = self._listening.turn(path)
                 self._jobs.add(turn, lambda: self._listening.job(path, judge))
             case lifecycle.Write(path=path, genre=genre, guessed=guessed):
-                cause = writes.GUESS if guessed else "drop"
-                self._jobs.add(FIRST, lambda: self._writing.begin(path, genre, cause))
+                cause, lot = self._cause(path, guessed=guessed), self._lots.pop(path, None)
+                self._jobs.add(FIRST, lambda: self._writing.begin(path, genre, cause, lot))
             case lifecycle.Rest(path=path, state=state, reason=reason):
                 self._rest(path, state, reason)
+
+    def _cause(self, path: str, *, guessed: bool) -> str:
+        """Why a genre is written: for the first time, or in place of one of ours."""
+        row = files.file_at(self._db, path)
+        ours = row is not None and row.origin == Origin.OURS and bool(row.genres)
+        return writes.GUESS if guessed else writes.PROPAGATION if ours else "drop"
 
     def _arm(self, path: str) -> None:
         entry = look(path)

@@ -23,6 +23,7 @@ from daemon import meeting, processes
 from daemon.backlog import Backlog
 from daemon.config import Config, expand
 from daemon.folders import Folders
+from daemon.following import offers, settle
 from daemon.jobs import BACKLOG, URGENT, Jobs
 from daemon.judge import Judge
 from daemon.processes import Workers
@@ -33,6 +34,7 @@ from daemon.steps import Clock, Steps
 from daemon.turning_back import go_back_if_worse
 from daemon.volumes import volume_of
 from daemon.watch import Watcher
+from daemon.writing import Lot
 
 if TYPE_CHECKING:
     pass
@@ -88,7 +90,7 @@ class Supervisor:
         self._folders = Folders(db, folders, self._watcher)
         self._scan.refused = self._folders.refused
         self._jobs = Jobs(workers, clock.monotonic, self._inbox.put)
-        judge = Judge(db, models, config.policy)
+        self._judge = judge = Judge(db, models, config.policy)
         self._steps = Steps(
             db,
             config,
@@ -247,6 +249,7 @@ class Supervisor:
             self._settle_witness()
             self._words = words
             self._look_back()
+            self._follow()
         lead = self._wall_lead()
         if lead < self._lead - SET_BACK_S:
             self._clock_set_back()
@@ -258,6 +261,22 @@ class Supervisor:
                 self._rescoring.check()
             except ModelError as error:  # status finds the same and tells it
                 log.info("no model to score with", reason=error.reason)
+
+    def _follow(self) -> None:
+        """After a word, where the person wishes it, change what we wrote on the same evidence."""
+        if self._config.policy.propagate != "auto" or self._paused:
+            return
+        try:
+            found = offers(self._db, self._judge)
+        except ModelError as error:  # status finds the same and tells it
+            log.info("no model to follow a word with", reason=error.reason)
+            return
+        done = []
+        for offer in found:
+            lot = Lot()
+            done += [self._steps.follow(row, offer.genre, lot) for row in offer.files]
+        if all(done):
+            settle(self._db)
 
     def _look_back(self) -> None:
         """After a word, take a new model back that people correct more often than those before."""

@@ -210,14 +210,14 @@ class Writing:
         """Say whether a write was begun and has not ended."""
         return self._courses > 0
 
-    def begin(self, path: str, genre: str, cause: str) -> None:
+    def begin(self, path: str, genre: str, cause: str, lot: Lot | None = None) -> None:
         """Begin to write our verdict, unless the file changed since it was judged."""
         row = files.file_at(self._db, path)
         if row is None or row.stamp != self._underway.hand(path).stamp:  # a command was quicker
             self._look_anew(path)
             return
         try:
-            course = self._pen.write(row, (genre,), Origin.OURS, cause)
+            course = self._pen.write(row, (genre,), Origin.OURS, cause, lot=lot)
         except WriteRefused:  # a command is writing this very file: look once it is done
             self._look_anew(path)
         except WriteDelayed as error:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,30 @@ def test_under_another_model_the_last_verdict_speaks(house: PaperHouse) -> None:
     [offer] = house.desk.offers()
 
     assert [row.path for row in offer.files] == [str(path) for path in others]
+
+
+def test_with_the_option_they_follow_unasked_as_one_act(house: PaperHouse) -> None:
+    """At once, and one undo takes them back; what a person named or was there stays."""
+    house.config = replace(house.config, policy=replace(house.config.policy, propagate="auto"))
+    house.reborn()
+    first, second, *others = tagged(house, 6)
+    there = house.music / "there.mp3"
+    paper(there, "there", ("Rock",), artist="Nina")
+    before = genres(others)
+    retag(house, first, "Zydeco")
+    house.settle()
+
+    followed = genres(others)
+    causes = {writes.writes_at(house.db, str(path))[-1].cause for path in others}
+    retag(house, second, "Cajun")  # no more said of one than of the other: nothing turns
+    unturned = genres(others)
+    for choice in chosen(writes.last_acts(house.db, 1)):
+        house.desk.undo(choice.path, house.now(), dry_run=False, back_to=choice.back_to)
+    house.settle()
+
+    assert followed == ["Zydeco"] * 4
+    assert causes == {"propagation"}
+    assert unturned == followed
+    assert genres(others) == before
+    assert genres([first, second, there]) == ["Zydeco", "Cajun", "Rock"]
+    assert house.leftovers() == []
