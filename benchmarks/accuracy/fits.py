@@ -27,7 +27,7 @@ from core.learning.fitting import Check, Recipe, Studio, no_check
 from core.learning.gate import require_unseen
 from core.learning.members import BOTH, EMBEDDING, Ensemble
 from core.learning.prior import TagLayer
-from core.learning.train import feature_groups
+from core.learning.train import feature_groups, scores_of
 from core.learning.weighing import granted, shared
 
 __all__ = ["Fit", "KeptStudio", "fit", "refuse_known", "without", "without_folds"]
@@ -76,9 +76,7 @@ class Fit:
         """
         if {track.group for track in tracks} & self.artists:
             raise TrainingError("a model is judged by artists that it was trained on")
-        ends = np.cumsum([len(track.features) for track in tracks])[:-1]
-        said = self.ensemble.scores(*stacked(tracks))
-        return self._pooled(np.split(said, ends, axis=1), None, plain=plain)
+        return self._pooled(scores_of(self.ensemble, tracks), None, plain=plain)
 
     @cached_property
     def ensemble(self) -> Ensemble:

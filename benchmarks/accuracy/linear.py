@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from core.decision.verdict import pool, segment_probabilities
 from core.learning.calibrate import artist_weight, log_loss
 from core.learning.dataset import Track, genres_of
-from core.learning.fitting import Recipe, regress
-from core.learning.networks import fit_knots, scaled, squashed
+from core.learning.fitting import Recipe, curves, regress
+from core.learning.networks import scaled, squashed
 
 __all__ = ["STRENGTHS", "chosen", "random_folds", "regression_words", "ridge", "rows_of"]
 
@@ -27,8 +27,7 @@ Judge = Callable[[NDArray[np.bool_], float], Words]  # tracks to fit on, C -> wo
 def rows_of(tracks: Sequence[Track], fitted: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the tracks' mean squashed features [tracks, 135]; curves by the *fitted* alone."""
     mine = [track for track, known in zip(tracks, fitted, strict=True) if known]
-    share = np.repeat([1 / len(t.features) for t in mine], [len(t.features) for t in mine])
-    knots = fit_knots(np.concatenate([t.features for t in mine]), share)
+    knots = curves(mine)
     return np.stack([squashed(track.features, knots).mean(axis=0) for track in tracks])
 
 
@@ -93,7 +92,7 @@ def regression_words(
         features = np.concatenate([t.features for t in fitted])
         counts = [len(t.features) for t in fitted]
         share = np.repeat([1 / count for count in counts], counts)
-        knots = fit_knots(features, share)
+        knots = curves(fitted)
         genre = np.repeat([genres.index(t.genre) for t in fitted], counts)
         labels = np.eye(len(genres), dtype=np.float32)[genre]
         strength = 1 / (recipe.linear_c * len(fitted))

@@ -153,11 +153,11 @@ def _table(bench: Bench, said: Said) -> dict[str, Any]:
         ],
         axis=0,
     )
+    enhanced, short = _calibrated(own), bench.short
     found["enhanced, 135 alone"] = _line(bench, _calibrated(plain), None)
-    found["enhanced"] = _line(bench, _calibrated(own), spent)
-    short = bench.short
+    found["enhanced"] = _line(bench, enhanced, spent)
     found["enhanced against base model"] = figures.gain(
-        made["words"][short], _calibrated(own)[short], bench.truth[short], bench.groups[short]
+        made["words"][short], enhanced[short], bench.truth[short], bench.groups[short]
     )
     return found
 

@@ -21,10 +21,10 @@ from core.decision.promise import start_of
 from core.decision.surety import Surety, signs, sureness
 from core.decision.verdict import confidences
 from core.errors import TrainingError
-from core.learning.dataset import Track, apart, embeddings, stacked, without_embeddings
+from core.learning.dataset import Track, apart, embeddings, without_embeddings
 from core.learning.export import Trained
 from core.learning.fitting import no_check
-from core.learning.train import train
+from core.learning.train import scores_of, train
 
 __all__ = ["Said", "model", "nested", "said"]
 
@@ -91,7 +91,7 @@ def said(trained: Trained, tracks: Sequence[Track]) -> Said:
     Step by step what `daemon.judge` does, without a record.
     """
     weights = np.array(trained.ensemble.weights)
-    scores = _scores(trained, tracks)
+    scores = scores_of(trained.ensemble, tracks)
     calibration, promised = trained.calibration, trained.promise.threshold
     words = np.stack(
         [
@@ -111,12 +111,6 @@ def said(trained: Trained, tracks: Sequence[Track]) -> Said:
         written=allowed & (sure >= (np.inf if promised is None else promised)),
         cautious=allowed & (sure >= start),
     )
-
-
-def _scores(trained: Trained, tracks: Sequence[Track]) -> list[NDArray[np.float32]]:
-    """Each track's raw scores [members, n, G]."""
-    ends = np.cumsum([len(track.features) for track in tracks])[:-1]
-    return np.split(trained.ensemble.scores(*stacked(tracks)), ends, axis=1)
 
 
 def _right(

@@ -58,6 +58,7 @@ __all__ = [
     "main",
     "pooled_by",
     "said_out_of_fold",
+    "scores_of",
     "speak",
     "spoken",
     "tags_in",
@@ -213,11 +214,11 @@ def _counted(progress: Progress, total: int) -> Callable[[], None]:
 def pooled_by(ensemble: "Ensemble", tracks: Sequence[Track]) -> NDArray[np.float64]:
     """Return what *ensemble* says of *tracks*, pooled, [tracks, G]: all segments in one go."""
     weights = np.array(ensemble.weights)
-    return np.stack([pool(part, weights) for part in _parts(ensemble, tracks)])
+    return np.stack([pool(part, weights) for part in scores_of(ensemble, tracks)])
 
 
-def _parts(ensemble: "Ensemble", tracks: Sequence[Track]) -> list[NDArray[np.float32]]:
-    """Scores [members, n, G] of each of *tracks*."""
+def scores_of(ensemble: "Ensemble", tracks: Sequence[Track]) -> list[NDArray[np.float32]]:
+    """Return the raw scores [members, n, G] of each of *tracks*."""
     scores = ensemble.scores(*stacked(tracks))
     return np.split(scores, np.cumsum([len(track.features) for track in tracks])[:-1], axis=1)
 
