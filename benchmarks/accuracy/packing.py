@@ -18,7 +18,7 @@ __all__ = ["pack", "unpack"]
 
 
 def pack(value: Any) -> Arrays:
-    """Return *value* as arrays: dataclasses, tuples, lists, mappings, arrays, plain values."""
+    """Return *value* as arrays: dataclasses, arrays, collections, plain values."""
     arrays: Arrays = {}
     outline = _outline(value, arrays)
     return {**arrays, "outline": np.array(json.dumps(outline))}
@@ -40,6 +40,8 @@ def _outline(value: Any, arrays: Arrays) -> Any:
     if isinstance(value, tuple | list):
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {kind: [_outline(item, arrays) for item in value]}
+    if isinstance(value, frozenset):
+        return {"set": sorted(value)}
     if isinstance(value, Mapping):
         return {"pairs": [[key, _outline(item, arrays)] for key, item in value.items()]}
     return value.item() if isinstance(value, np.generic) else value
@@ -54,6 +56,8 @@ def _made(outline: Any, arrays: Arrays) -> Any:
         return tuple(_made(item, arrays) for item in outline["tuple"])
     if "list" in outline:
         return [_made(item, arrays) for item in outline["list"]]
+    if "set" in outline:
+        return frozenset(outline["set"])
     if "pairs" in outline:
         return {key: _made(item, arrays) for key, item in outline["pairs"]}
     values = {name: _made(held, arrays) for name, held in outline["fields"].items()}

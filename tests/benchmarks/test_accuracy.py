@@ -90,6 +90,13 @@ def test_tracks_come_back_to_the_bit(bench: Bench) -> None:
     assert identity(back[1:]) != identity(back)
 
 
+def test_collections_come_back_as_what_they_were() -> None:
+    """Whatever a result holds: lists stay lists, sets are sets again, numbers stay keys."""
+    held = {1: frozenset({"b", "a"}), 2: [1, 2.5], "c": (None, True)}
+
+    assert unpack(pack(held)) == held
+
+
 def test_only_our_own_classes_are_made() -> None:
     """What lies on disk names classes, and none but dataclasses of the program are taken."""
     outline = np.array('{"class": "subprocess:Popen", "fields": {"args": "true"}}')
