@@ -197,10 +197,12 @@ class House:
             daemon._steps.try_again()
             daemon._steps.fall_due(self.time)
             daemon._jobs.start()
+            if len(daemon._jobs) or not daemon._inbox.empty():
+                continue  # no time passes while there is something to do
             due = daemon._steps.next_due()
-            if due is None and not len(daemon._jobs) and daemon._inbox.empty():
+            if due is None:
                 return
-            self.time = max(self.time, due or 0.0)
+            self.time = max(self.time, due)
 
     def _trainer(self, module: str, arguments: Sequence[str], **_: Any) -> Iterator[dict[str, Any]]:
         """Do what the nightly trainer does, here, without its own bounds and priority."""
