@@ -94,7 +94,7 @@ def test_genres_differ_as_the_table_says() -> None:
     """Metal is driven more often than jazz; jazz stands in rooms; spelling does not matter."""
     metal, jazz = drawn("METAL"), drawn("jazz")
 
-    assert metal.count("drive") > 2 * jazz.count("drive")
+    assert metal.count("drive") > 1.3 * jazz.count("drive")
     assert jazz.count("room") > 1.3 * metal.count("room")
     assert drawn("Hip-Hop") == drawn("hip hop")
     assert "metal" in favoured("drive")
