@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from core.library import writes
 from daemon.lifecycle import LINK, Stage
 from tests.puppets import PaperHouse, guess, paper, read_paper
 
@@ -105,12 +106,17 @@ class Person(RuleBasedStateMachine):
     @precondition(lambda self: self.present())
     @rule(data=st.data())
     def undo(self, data: st.DataObject) -> None:
-        """A person takes back the last write: what stood before it stands."""
+        """A person takes back the last write: what stood before it stands.
+
+        What they had said by it is said no more, and that is a word, too.
+        """
         path = data.draw(st.sampled_from(self.present()))
         self.house.settle()
+        last = writes.newest_standing_write(self.house.db, str(path))
         done = self.house.desk.undo(str(path), self.house.now(), dry_run=False)
         if not done.failed:
             self.word[path] = done.new
+            self.words += last is not None and last.origin == "person"
 
     @precondition(lambda self: self.present())
     @rule(data=st.data(), title=st.sampled_from("xyz"))
