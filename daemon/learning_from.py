@@ -17,8 +17,9 @@ from sqlite_utils import Database
 
 from core.decision.arrived import Lesson, Tagged, Taught, Why, Wishes, clean, in_turn
 from core.decision.feedback import Origin
+from core.decision.vocabulary import vocabulary
 from core.errors import GenrewatchError, ModelError
-from core.library import feedback_log, files, hearings, lessons, writes
+from core.library import feedback_log, files, hearings, lessons, taxonomy, writes
 from core.library.lessons import LessonRow
 from core.library.schema import writing
 from core.names import artist_key
@@ -119,6 +120,7 @@ def wishes_of(db: Database, champion: Manifest, config: Config) -> Wishes:
         empty=config.policy.empty_values,
         broad=config.policy.broad_genres,
         spelled=feedback_log.spellings(db),
+        aliases=vocabulary(taxonomy.relations(db), (), (), champion.genres).aliases,
     )
 
 

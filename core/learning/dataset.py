@@ -42,6 +42,7 @@ __all__ = [
     "require_telling",
     "split_groups",
     "stacked",
+    "with_lessons",
     "without_embeddings",
 ]
 
@@ -300,6 +301,12 @@ def from_lessons(lessons: Sequence[Lesson]) -> tuple[Track, ...]:
         for lesson in lessons
         for track in from_labels([lesson], weight=LESSON_WEIGHT)
     )
+
+
+def with_lessons(said: Sequence[Track], lessons: Sequence[Lesson]) -> tuple[Track, ...]:
+    """Return what people *said*, and the *lessons* on tracks of which nobody said anything."""
+    named = {track.fingerprint for track in said}
+    return (*said, *(t for t in from_lessons(lessons) if t.fingerprint not in named))
 
 
 # --- rules ----------------------------------------------------------------------------------

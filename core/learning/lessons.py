@@ -21,25 +21,25 @@ from core.errors import GenrewatchError
 from core.learning import evaluate
 from core.learning.dataset import (
     LABEL_WEIGHT,
+    LESSON_WEIGHT,
     Track,
     embeddings,
     from_labels,
-    from_lessons,
     from_replay,
     genres_of,
     group_numbers,
     require_enough,
     split_groups,
+    with_lessons,
     without_embeddings,
 )
 from core.learning.gate import Evidence
-from core.library import hearings, lessons
-from core.library.schema import open_library
 
 if TYPE_CHECKING:  # TensorFlow: whoever only counts goes without
     from core.learning.fitting import Studio
+    from core.learning.prior import TagLayer
 
-__all__ = ["Doubt", "brought", "doubts", "main", "out_of_fold", "suspicious"]
+__all__ = ["Doubt", "brought", "doubts", "look", "main", "out_of_fold", "suspicious"]
 
 FOLDS = 5
 # A tag is doubted where the others give its genre less than this part of what they give it on
@@ -163,37 +163,39 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _look(wishes: argparse.Namespace) -> tuple[tuple[Doubt, ...], int]:
-    from core.learning.fitting import Recipe, Studio
     from core.learning.limits import step_back
-    from core.learning.nightly import as_replayed, comparable, learnable, merged
-    from core.learning.train import backbone_named, feature_groups, tags_in
+    from core.learning.nightly import read_record
+    from core.learning.train import backbone_named, tags_in
 
     step_back()
     folder, source = backbone_named(wishes.backbone)
-    champion, replay = registry.load(wishes.champion), from_replay(wishes.champion)
-    comparable(champion, replay, source)
-    heard, _ = as_replayed(_said(wishes.library), champion)
-    tracks = merged(replay.tracks, learnable(heard, champion.genres)[0])
-    studio = Studio(genres_of(tracks), feature_groups(), Recipe(members=0), tags_in(folder))
-    words = out_of_fold(tracks, studio)
+    labels, told = read_record(wishes.library, registry.load(wishes.champion).genres)
+    said = with_lessons(from_labels(labels, weight=LABEL_WEIGHT), told["lessons"])
+    return look(wishes.champion, said, backbone=source, tags=tags_in(folder))
+
+
+def look(
+    champion_dir: Path, said: Sequence[Track], *, backbone: str | None, tags: "TagLayer | None"
+) -> tuple[tuple[Doubt, ...], int]:
+    """Return which lessons among what is *said* are doubted, and how many there are.
+
+    Beside it the replay of the model in *champion_dir* is learned from, by linear members with
+    the *tags* of this *backbone* if any. Raises TrainingError where that cannot be used.
+    """
+    from core.learning.fitting import Recipe, Studio
+    from core.learning.nightly import as_replayed, comparable, learnable, merged
+    from core.learning.train import feature_groups
+
+    champion, replay = registry.load(champion_dir), from_replay(champion_dir)
+    comparable(champion, replay, backbone)
+    heard, _ = as_replayed(said, champion)
+    learned = merged(replay.tracks, learnable(heard, champion.genres)[0])
+    # as if none were doubted, so that no doubt feeds on itself
+    tracks = [replace(t, weight=LESSON_WEIGHT) if t.arrived else t for t in learned]
+    genres = genres_of(tracks)
+    words = out_of_fold(tracks, Studio(genres, feature_groups(), Recipe(members=0), tags))
     mine = [place for place, track in enumerate(tracks) if track.arrived]
-    found = doubts([tracks[place] for place in mine], words[mine], genres_of(tracks))
-    return found, len(mine)
-
-
-def _said(library: Path) -> tuple[Track, ...]:
-    """People's labels, and the lessons on tracks that nobody named, none of them doubted yet."""
-    from core.analysis.features import FEATURE_VERSION
-
-    db = open_library(library)
-    try:
-        said = from_labels(hearings.labels(db, FEATURE_VERSION), weight=LABEL_WEIGHT)
-        taught = from_lessons(lessons.learned(db, FEATURE_VERSION))
-    finally:
-        db.close()
-    named = {track.fingerprint for track in said}
-    even = (replace(track, weight=1.0) for track in taught if track.fingerprint not in named)
-    return (*said, *even)
+    return doubts([tracks[place] for place in mine], words[mine], genres), len(mine)
 
 
 def out_of_fold(tracks: Sequence[Track], studio: "Studio") -> Words:

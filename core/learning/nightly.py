@@ -28,8 +28,8 @@ from core.learning.dataset import (
     Replay,
     Track,
     from_labels,
-    from_lessons,
     from_replay,
+    with_lessons,
     without_embeddings,
 )
 from core.learning.export import Paper, Trained, write_model
@@ -55,6 +55,7 @@ __all__ = [
     "main",
     "merged",
     "night",
+    "read_record",
 ]
 
 NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
@@ -125,10 +126,8 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
 
 
 def _said(request: Request, labels: Sequence[Label]) -> tuple[Track, ...]:
-    """The labels, and the lessons on tracks of which no person said anything."""
     said = from_labels(labels, weight=LABEL_WEIGHT, unprompted=request.unprompted)
-    named = {track.fingerprint for track in said}
-    return (*said, *(t for t in from_lessons(request.lessons) if t.fingerprint not in named))
+    return with_lessons(said, request.lessons)
 
 
 # --- what is learned from -------------------------------------------------------------------
@@ -258,7 +257,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with bounded(**limits) as check:
             learned = registry.load(wishes.champion).genres
-            labels, told = _read(wishes.library, learned)
+            labels, told = read_record(wishes.library, learned)
             request = replace(_request(wishes), **told)
             result = night(request, labels, spoken(speak), check)
     except GenrewatchError as error:
@@ -302,7 +301,7 @@ def _request(wishes: argparse.Namespace) -> Request:
     )
 
 
-def _read(library: Path, learned: Sequence[str]) -> tuple[Sequence[Label], dict[str, Any]]:
+def read_record(library: Path, learned: Sequence[str]) -> tuple[Sequence[Label], dict[str, Any]]:
     """Read what people said, and what else of the record a request wants.
 
     Genres are named as the champion *learned* them, where an alias means the same.

@@ -1,0 +1,357 @@
+"""What a tagged library teaches: `python -m benchmarks warm [--data DIR] [--only CASE]`.
+
+Half of the artists trains what the program ships, the others are a library of which half of
+the artists is tagged, some of it wrongly and in many spellings. The program's own code cleans
+the tags, doubts some and trains; it is judged on the artists that are not tagged.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.bench import Bench
+from benchmarks.accuracy.hearings import heard_excerpts
+from benchmarks.accuracy.made_up import made_up, quick
+from benchmarks.accuracy.store import Arrays, Store, cache_dir, digest
+from benchmarks.learning.library import Clip, Half, half, shipped
+from core import registry
+from core.analysis.features import FEATURE_VERSION
+from core.decision.arrived import Tagged, Wishes
+from core.learning import evaluate
+from core.learning.dataset import Track, from_lessons
+from core.learning.evidence import says
+from core.learning.fitting import Recipe, no_check
+from core.learning.lessons import look
+from core.learning.networks import use_cores
+from core.learning.nightly import Request, night
+from core.learning.train import backbone_named, tags_in
+from core.library import files, hearings, lessons
+from core.library.hearings import HearingRow
+from core.library.schema import open_library
+from core.registry import backbone_source
+from daemon.config import Policy
+from daemon.learning_from import Reading, choose, queue_up
+
+__all__ = ["main", "measure"]
+
+FACTOR = 5  # augmented copies of each excerpt of the base side
+HALVES = 10
+WRONG = 0.08  # share of the tags that name another genre
+EMPTY = 0.05  # share that says nothing
+OWN = 3  # genres that the base has not learned, where the library has some of its own
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+CODE = ("core.learning.nightly", "core.learning.lessons", "core.decision.arrived", "core.registry")
+NOTHING = ("Other", "Unknown", "<Unknown>")
+MARGIN = -0.03  # as the gate has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One way to meet a tagged library."""
+
+    wrong: float = WRONG
+    doubting: bool = True
+    own: int = 0  # genres that the base has not learned
+
+
+CASES: Mapping[str, Case] = {
+    "half tagged": Case(),
+    "three genres of its own": Case(own=OWN),
+    "wrong tags not looked for": Case(doubting=False),
+}
+
+
+def main(argv: Sequence[str]) -> dict[str, Any]:
+    """Measure all cases, or those that --only names, and return the figures."""
+    wishes = _parser().parse_args(argv)
+    use_cores(1)
+    names = wishes.only or tuple(CASES)
+    if wishes.short:
+        with tempfile.TemporaryDirectory() as room:
+            bench = made_up(Store(Path(room)), quick(), artists=8, each=4)
+            measure(bench, names, (0,))
+    else:
+        seeds = range(wishes.first, wishes.first + wishes.halves)
+        figures = measure(_heard(wishes), names, seeds)
+    if wishes.short or wishes.only or wishes.halves != HALVES or wishes.first:
+        sys.exit(0)  # and the last whole result stays as it is
+    return figures
+
+
+def measure(bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    """Return the figures of the cases of *names* over the halves of *seeds*, each also swapped."""
+    figures: dict[str, Any] = {
+        "protocol": "half of the artists trains the base, half of the others is tagged, the rest"
+        " is judged; no artist is on two sides; intervals by artist",
+        "halves": 2 * len(seeds),
+        "recipe": "the program's own without its transformers",
+    }
+    for name in names:
+        runs = []
+        for seed in seeds:
+            for swapped in (False, True):
+                runs.append(_kept(bench, CASES[name], half(bench, seed, swapped)))
+                _say(f"{name}, half {seed}{'b' if swapped else 'a'}: {_so_far(runs[-1])}")
+        figures[name] = _figures(runs)
+        print(f"{name}: {figures[name]}")
+    figures["passed"] = all(figures[name]["met"] for name in names)
+    return figures
+
+
+# --- one library ----------------------------------------------------------------------------
+
+
+def _kept(bench: Bench, case: Case, side: Half) -> Arrays:
+    names = digest(*(clip.fingerprint for clip in side.library))
+    key = f"warm {case} {bench.identity} {side.name} {names} {bench.tags is not None}"
+    return bench.store.kept(key, lambda: _warmed(bench, case, side), code=CODE)
+
+
+def _warmed(bench: Bench, case: Case, side: Half) -> Arrays:
+    """Live through one library: learn from its tagged half, judge the other, before and after."""
+    side = _without(side, _own_genres(side, case.own))
+    taught, held = _split(side)
+    with tempfile.TemporaryDirectory() as folder:
+        room = Path(folder)
+        champion = shipped(bench, side, room / "models")
+        tags, wrong = _tags(taught, case, side)
+        made, doubted, learned = _learn(bench, case, champion, tags, taught, room)
+        before = _right(champion, held)
+        after = _right(made or champion, held)
+        return {
+            "before": before,
+            "after": after,
+            "used": after if made and _promoted(made) else before,
+            "artist": np.array([clip.who for clip in held]),
+            "new": np.array([clip.genre not in registry.load(champion).genres for clip in held]),
+            "wrong": np.isin(learned, wrong),
+            "doubted": np.isin(learned, doubted),
+        }
+
+
+def _own_genres(side: Half, count: int) -> frozenset[str]:
+    genres = sorted({clip.genre for clip in side.library})
+    rng = np.random.default_rng([side.seed, int(side.swapped), 3])
+    return frozenset(rng.permutation(genres)[: min(count, len(genres) // 3)].tolist())
+
+
+def _without(side: Half, genres: frozenset[str]) -> Half:
+    """The same half, the base of which never met *genres*."""
+    kept = np.array([track.genre not in genres for track in side.base])
+    base = tuple(track for track, stays in zip(side.base, kept, strict=True) if stays)
+    return replace(side, base=base, judged=side.judged[kept])
+
+
+def _split(side: Half) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """The clips of the artists that are tagged, and those of the others."""
+    artists = sorted({clip.who for clip in side.library})
+    rng = np.random.default_rng([side.seed, int(side.swapped), 1])
+    tagged = set(rng.permutation(artists)[: len(artists) // 2].tolist())
+    inside = tuple(clip for clip in side.library if clip.who in tagged)
+    return inside, tuple(clip for clip in side.library if clip.who not in tagged)
+
+
+def _tags(
+    taught: Sequence[Clip], case: Case, side: Half
+) -> tuple[tuple[Tagged, ...], tuple[str, ...]]:
+    """How the clips are tagged, and which fingerprints wrongly."""
+    rng = np.random.default_rng([side.seed, int(side.swapped), 2])
+    genres = sorted({clip.genre for clip in side.library})
+    found, wrong = [], []
+    for clip in taught:
+        genre = clip.genre
+        if rng.random() < case.wrong:
+            genre = str(rng.choice([name for name in genres if name != genre]))
+            wrong.append(clip.fingerprint)
+        value = str(rng.choice(NOTHING)) if rng.random() < EMPTY else _spelled(genre, rng)
+        found.append(Tagged(path=clip.path, genres=(value,), artist=clip.artist or clip.who))
+    return tuple(found), tuple(wrong)
+
+
+def _spelled(genre: str, rng: np.random.Generator) -> str:
+    """One of the ways in which people write a genre."""
+    ways = (genre, genre, genre, genre.upper(), genre.lower(), genre.replace("-", " "))
+    joined = (f"{genre}/Soul", f"{genre}; Soundtrack", f"Electronic, {genre}")
+    return str(rng.choice([*ways, *joined]))
+
+
+def _learn(
+    bench: Bench,
+    case: Case,
+    champion: Path,
+    tags: Sequence[Tagged],
+    taught: Sequence[Clip],
+    room: Path,
+) -> tuple[Path | None, list[str], list[str]]:
+    """Clean, hear (from what is kept), doubt, train: the model made, what is doubted, learned."""
+    clips = {clip.path: clip for clip in taught}
+    known = registry.load(champion).genres
+    policy = Policy()
+    wishes = Wishes(known=known, empty=policy.empty_values, broad=policy.broad_genres)
+    choice = choose(Reading(files=tuple(tags), unread=()), wishes, len(tags))
+    db = open_library(room / "library.db")
+    try:
+        queue_up(db, choice, ["/"], NOON)
+        for lesson in choice.sample:
+            _hear(db, lesson.path, clips[lesson.path].track)
+        doubted = _doubt(bench, champion, db) if case.doubting else []
+        learned = lessons.learned(db, FEATURE_VERSION)
+    finally:
+        db.close()
+    request = Request(
+        champion=champion,
+        out=room / "models",
+        version="warm-1",
+        created=NOON.isoformat(),
+        members=0,
+        backbone=_source(bench),
+        tags=bench.tags,
+        lessons=learned,
+    )
+    done = night(request, (), lambda stage, done, total: None, no_check)
+    made = room / "models" / "warm-1" if done.version else None
+    if made is not None:
+        (room / "outcome").write_text(done.outcome.value, "utf-8")
+    return made, doubted, [item.fingerprint for item in learned]
+
+
+def _promoted(made: Path) -> bool:
+    return (made.parent.parent / "outcome").read_text("utf-8") == "promoted"
+
+
+def _doubt(bench: Bench, champion: Path, db: Any) -> list[str]:
+    said = from_lessons(lessons.learned(db, FEATURE_VERSION))
+    found, _ = look(champion, said, backbone=_source(bench), tags=bench.tags)
+    lessons.doubt(db, {doubt.fingerprint: doubt.probability for doubt in found})
+    return [doubt.fingerprint for doubt in found]
+
+
+def _source(bench: Bench) -> str | None:
+    return backbone_source(Path(bench.folder)) if bench.folder else "made up"
+
+
+def _hear(db: Any, path: str, track: Track) -> None:
+    """Keep what was heard of the clip, as `learn` does of a file."""
+    summary = np.stack([track.features.mean(axis=0), track.features.std(axis=0)])
+    row = HearingRow(
+        fingerprint=track.fingerprint,
+        feature_version=FEATURE_VERSION,
+        model_version="base-1",
+        genres=(),
+        segments=len(track.features),
+        track_features=summary,
+        pooled_scores=np.zeros((0, 0), np.float32),
+        embedding=track.embedding,
+        features=track.features,
+    )
+    files.remember_track(db, track.fingerprint, 30.0, NOON)
+    hearings.save_hearing(db, row)
+    lessons.mark_heard(db, path, track.fingerprint, NOON)
+
+
+def _right(model: Path, held: Sequence[Clip]) -> NDArray[np.bool_]:
+    """Whether the model's first genre is the clip's, [held]."""
+    manifest = registry.load(model)
+    words = says(manifest, [clip.track for clip in held])
+    first = [manifest.genres[place] for place in words.argmax(axis=1)]
+    return np.array([genre == clip.genre for genre, clip in zip(first, held, strict=True)])
+
+
+# --- figures --------------------------------------------------------------------------------
+
+
+def _figures(runs: Sequence[Arrays]) -> dict[str, Any]:
+    whole = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+    _, groups = np.unique(whole["artist"], return_inverse=True)
+    right = {name: whole[name].astype(float) for name in ("before", "after", "used")}
+    gain = _span(right["before"], right["after"], groups)
+    new = whole["new"]
+    wrong, doubted = whole["wrong"], whole["doubted"]
+    return {
+        "judged": len(groups),
+        "artists": int(groups.max()) + 1,
+        "lessons": len(wrong),
+        "before": _span(np.zeros(len(groups)), right["before"], groups),
+        "after": _span(np.zeros(len(groups)), right["after"], groups),
+        "gain": gain,
+        "gain_with_the_gate": _span(right["before"], right["used"], groups),
+        **_of_new(right, groups, new),
+        "wrong_tags": int(wrong.sum()),
+        "doubted": int(doubted.sum()),
+        "doubted_rightly": _share(wrong & doubted, doubted),
+        "found": _share(wrong & doubted, wrong),
+        "met": gain["low"] >= 100 * MARGIN,
+    }
+
+
+def _of_new(
+    right: Mapping[str, NDArray[np.float64]], groups: NDArray[np.int64], new: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """The same of genres that the base had not learned, and of the others."""
+    if not new.any():
+        return {}
+    return {
+        "gain_on_its_own_genres": _span(right["before"][new], right["after"][new], groups[new]),
+        "gain_on_the_others": _span(right["before"][~new], right["after"][~new], groups[~new]),
+        "of_its_own_genres": int(new.sum()),
+    }
+
+
+def _span(
+    old: NDArray[np.float64], new: NDArray[np.float64], groups: NDArray[np.int64]
+) -> dict[str, float]:
+    """In per cent: *new* less *old*, with 95 % over artists."""
+    found = evaluate.difference(old, new, groups)
+    return {end: round(100 * getattr(found, end), 1) for end in ("value", "low", "high")}
+
+
+def _share(some: NDArray[np.bool_], of: NDArray[np.bool_]) -> float | None:
+    return round(float(some.sum() / of.sum()), 3) if of.any() else None
+
+
+def _so_far(run: Arrays) -> str:
+    return f"{run['before'].mean():.3f} -> {run['after'].mean():.3f}, n = {len(run['before'])}"
+
+
+def _heard(wishes: argparse.Namespace) -> Bench:
+    recipe, store = Recipe(), Store(wishes.cache)
+    folder, _ = backbone_named(str(registry.backbone_dir()))
+    excerpts = heard_excerpts(
+        wishes.data, store, _told, seed=recipe.seed, factor=FACTOR, backbone=folder
+    )
+    return Bench(
+        excerpts=excerpts,
+        recipe=recipe,
+        store=store,
+        tags=tags_in(folder),
+        folder=folder,
+        data=wishes.data,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks warm")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--only", action="append", choices=tuple(CASES), help="this case alone")
+    parser.add_argument("--halves", type=int, default=HALVES)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first half")
+    parser.add_argument("--cache", type=Path, default=cache_dir(), help="where results are kept")
+    parser.add_argument("--short", action="store_true", help="on made-up excerpts, in seconds")
+    return parser
+
+
+def _told(stage: str, done: int, total: int) -> None:
+    if done == total or not done % 20:
+        _say(f"  {stage} {done}/{total}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
