@@ -22,7 +22,7 @@ from core.errors import GenrewatchError, ModelError
 from core.library import feedback_log, files, hearings, lessons, taxonomy, writes
 from core.library.lessons import LessonRow
 from core.library.schema import writing
-from core.names import artist_key
+from core.names import artist_key, keys_of
 from core.registry import Manifest
 from core.stamp import Stamp
 from core.taxonomy import fold_all
@@ -97,10 +97,12 @@ def read(
 def _tagged(db: Database, path: str, tag: "TagReading") -> Tagged:
     from core.tags.genres import from_id3
 
+    keys = keys_of(artist=tag.artist, album_artist=tag.album_artist, compilation=tag.compilation)
     return Tagged(
         path=path,
         genres=from_id3(tag.genres),
         artist=artist_key(tag.artist) or artist_key(tag.album_artist),
+        speaks=bool(keys.artist),
         useless=_whose(db, path, tag.genres),
     )
 
@@ -158,6 +160,7 @@ def _row(item: Lesson, known: LessonRow | None, *, again: bool) -> LessonRow:
         tagged=item.tagged,
         genre=item.genre,
         artist_key=item.artist,
+        speaks=item.speaks,
         turn=item.turn,
     )
     if known is None or (known.state == "failed" and again):

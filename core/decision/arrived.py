@@ -46,6 +46,7 @@ class Tagged:
     path: str
     genres: tuple[str, ...]  # as read, numbers as names
     artist: str = ""  # a key; "" where nobody in particular made it
+    speaks: bool = False  # bears on other music of the artist, as no compilation does
     useless: Why | None = None  # known before its genres are looked at
 
 
@@ -57,6 +58,7 @@ class Lesson:
     tagged: tuple[str, ...]
     genre: str
     artist: str = ""
+    speaks: bool = False
     turn: int = -1
 
     @property
@@ -174,7 +176,13 @@ def _lesson(file: Tagged, sieve: _Sieve) -> Lesson | Dropped:
         why = _useless(part, sieve)
         if why is None:
             genre = sieve.aliases.get(fold(part), part)
-            return Lesson(path=file.path, tagged=file.genres, genre=genre, artist=file.artist)
+            return Lesson(
+                path=file.path,
+                tagged=file.genres,
+                genre=genre,
+                artist=file.artist,
+                speaks=file.speaks,
+            )
         first = first or Dropped(path=file.path, value=part, why=why)
     return first or Dropped(path=file.path, value="", why=Why.EMPTY)
 

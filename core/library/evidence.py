@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
+from core.library import lessons
 from core.library.codec import as_list
 from core.names import Keys
 
@@ -50,11 +51,12 @@ def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
     """Return what is said of the tracks that share one of *keys*, but for the track *but*.
 
     Each track speaks once: by the person's last word, else by what a program did to it among
-    many, else by one of its files, else by what we guess of it and are not sure of.
+    many, else by one of its files, else by the tag that it had in a library that was learned
+    from, else by what we guess of it and are not sure of.
     """
     words = {said.fingerprint: said for said in _by_people(db, keys, but)}
-    weaker = (*_by_programs(db, keys, but), *_by_files(db, keys, but), *_by_guesses(db, keys, but))
-    for said in weaker:
+    weaker = (_by_programs, _by_files, _by_lessons, _by_guesses)
+    for said in (said for source in weaker for said in source(db, keys, but)):
         words.setdefault(said.fingerprint, said)
     return [said for said in words.values() if said.genre]
 
@@ -174,6 +176,15 @@ def _by_files(db: Database, keys: Keys, but: str) -> list[Said]:
     return [
         Said(fingerprint=row[0], genre=as_list(row[1])[0], whose=row[2], keys=_keys(row[3:]))
         for row in rows
+    ]
+
+
+def _by_lessons(db: Database, keys: Keys, but: str) -> list[Said]:
+    taught = lessons.taught_of(db, keys.artist, but=but) if keys.artist else []
+    artist = Keys(artist=keys.artist)
+    return [
+        Said(fingerprint=fingerprint, genre=genre, whose="arrived", keys=artist)
+        for fingerprint, genre in taught
     ]
 
 

@@ -31,9 +31,11 @@ __all__ = [
     "progress",
     "reasons",
     "set_lessons",
+    "taught_of",
 ]
 
-COLUMNS = "path, tagged, genre, artist_key, turn, fingerprint, state, reason, doubted"
+COLUMNS = "path, tagged, genre, artist_key, turn, fingerprint, state, reason, doubted, speaks"
+MOST = 400  # lessons of one artist that are read; more would say the same again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class LessonRow:
     state: str = "waiting"  # or "heard", "failed"
     reason: str = ""
     doubted: float | None = None  # what the others say for its genre, where that is little
+    speaks: bool = False  # it bears on other music of its artist
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,28 @@ def learned(db: Database, feature_version: int) -> list[Learned]:
     return [_learned(row) for row in rows]
 
 
+def taught_of(db: Database, artist: str, *, but: str) -> list[tuple[str, str]]:
+    """Return (fingerprint, genre) of the heard lessons that bear on this artist key's music.
+
+    Not those that are doubted, nor the track *but*.
+    """
+    rows = db.execute(
+        """
+        select fingerprint, genre
+        from lessons
+        where artist_key = ?
+            and speaks
+            and state = 'heard'
+            and doubted is null
+            and fingerprint != ?
+        order by turn
+        limit ?
+        """,
+        [artist, but, MOST],
+    )
+    return [(fingerprint, genre) for fingerprint, genre in rows]
+
+
 def doubt(db: Database, suspicious: Mapping[str, float]) -> None:
     """Record which tracks' tags are *suspicious*, with what the others say for them."""
     with writing(db):
@@ -183,7 +208,7 @@ def doubted(db: Database) -> list[LessonRow]:
 
 def _save(db: Database, row: LessonRow, now: datetime) -> None:
     db.execute(
-        f"insert or replace into lessons ({COLUMNS}, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"insert or replace into lessons ({COLUMNS}, at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             path_bytes(row.path),
             list_json(row.tagged),
@@ -194,6 +219,7 @@ def _save(db: Database, row: LessonRow, now: datetime) -> None:
             row.state,
             row.reason,
             row.doubted,
+            row.speaks,
             time_text(now),
         ],
     )
@@ -210,6 +236,7 @@ def _lesson(row: Sequence[Any]) -> LessonRow:
         state=row[6],
         reason=row[7],
         doubted=row[8],
+        speaks=bool(row[9]),
     )
 
 

@@ -21,7 +21,7 @@ from core.library.keys import give_keys
 
 __all__ = ["BACKUPS", "SCHEMA_VERSION", "on_disk", "open_library", "writing"]
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 BUSY_TIMEOUT_S = 30.0
 BACKUPS = "backups"  # the folder of backups beside the record
 
@@ -73,6 +73,13 @@ def m006_taste(db: Database) -> None:
 def m007_edits(db: Database) -> None:
     """Keep when a file was edited and with what else, to tell a person's act from a program's."""
     for statement in EDITS:
+        db.execute(statement)
+
+
+@migrations()
+def m008_spoken_for(db: Database) -> None:
+    """Tell which lessons bear on other music of their artist."""
+    for statement in SPOKEN_FOR:
         db.execute(statement)
 
 
@@ -443,4 +450,10 @@ EDITS = (
     select * from feedback
     where batch is null or batch in (select id from batches where whose = 'person')
     """,
+)
+
+SPOKEN_FOR = (
+    # whether it bears on its artist's other tracks, as nothing on a compilation does
+    "alter table lessons add column speaks integer not null default 0",
+    "create index lessons_by_artist on lessons (artist_key) where speaks",
 )

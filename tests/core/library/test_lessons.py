@@ -1,15 +1,18 @@
 """What the record keeps of tagged libraries that are learned from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlite_utils import Database
 
+from core.decision import memory
 from core.library import files, hearings, lessons
 from core.library.hearings import HearingRow
 from core.library.lessons import LessonRow
 from core.library.schema import open_library
+from core.names import keys_of
 from tests.factories import NOON
 
 
@@ -97,6 +100,27 @@ def test_a_track_teaches_once_and_not_where_its_files_disagree(db: Database) -> 
     assert found["fa"].features.shape == (2, 135)
     assert found["fa"].embedding is not None
     assert lessons.learned(db, feature_version=2) == []
+
+
+def test_a_lesson_bears_on_its_artist_s_music(db: Database) -> None:
+    """As a whisper in the memory; not from a compilation, not where it is doubted or not heard."""
+    rows = [
+        replace(lesson("/m/a.mp3"), speaks=True),
+        replace(lesson("/m/b.mp3"), speaks=True),
+        lesson("/m/compilation.mp3"),
+        replace(lesson("/m/waits.mp3"), speaks=True),
+    ]
+    lessons.set_lessons(db, rows, (), NOON)
+    for name in ("a", "b", "compilation"):
+        keep_hearing(db, name)
+        lessons.mark_heard(db, f"/m/{name}.mp3", name, NOON)
+    lessons.doubt(db, {"b": 0.01})
+
+    said = memory.recall(db, "new", keys_of(artist="X"))
+
+    assert said.artist.said == {"jazz": memory.WEIGHT["arrived"]}
+    assert not memory.recall(db, "a", keys_of(artist="X")).artist
+    assert not memory.recall(db, "new", keys_of(artist="Y")).artist
 
 
 def test_doubts_are_those_of_the_last_look(db: Database) -> None:
