@@ -106,7 +106,7 @@ def _right(heard: Sequence[Verdict], each: Floats, best: int) -> float | None:
 
     Each track's probabilities are first brought to give its own first genre that chance.
     """
-    if any(verdict.right is None for verdict in heard):
+    if all(verdict.right is None for verdict in heard):
         return None
     chances = np.array([verdict.sure for verdict in heard])
     first = each.argmax(axis=1)

@@ -4,10 +4,10 @@ Pure: times and values in, which edits are one batch and whose it seems to be ou
 is obeyed at once whatever is found here; it only says how much the words weigh for others.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from core.library.batches import Value
+from core.library.batches import Edit, Value
 from core.taxonomy import fold_all
 
 __all__ = ["MANY", "WINDOW_NS", "crowd", "whose"]
@@ -18,21 +18,21 @@ SAME = 0.9  # so much of a batch has one genre where a person chose it for all o
 OTHERS = 0.1  # in more of the saves other fields changed, too: a tagger fills in what it found
 
 
-def crowd(times: Sequence[tuple[int, int]], edit: int) -> tuple[int, ...]:
-    """Return the edits that *edit* is one batch with, itself included; none where they are few.
+def crowd(edits: Sequence[Edit], word: int) -> list[Edit]:
+    """Return the *edits* that the one numbered *word* is a batch with, itself included.
 
-    *times* are (edit, when in ns) in any order. A batch may last longer than the window: it
-    is whatever shares a window of WINDOW_NS that holds more than MANY.
+    None where they are few. A batch may last longer than the window: it is whatever shares a
+    window of WINDOW_NS that holds more than MANY.
     """
-    ordered = sorted(times, key=lambda item: item[1])
-    moments = [moment for _, moment in ordered]
-    place = next(number for number, item in enumerate(ordered) if item[0] == edit)
+    ordered = sorted(edits, key=lambda edit: edit.at_ns)
+    moments = [edit.at_ns for edit in ordered]
+    place = next(number for number, edit in enumerate(ordered) if edit.word == word)
     found: set[int] = set()
-    for first in range(place + 1):
+    for first in range(bisect_left(moments, moments[place] - WINDOW_NS), place + 1):
         end = bisect_right(moments, moments[first] + WINDOW_NS)
-        if first <= place < end and end - first > MANY:
+        if end - first > MANY:
             found |= set(range(first, end))
-    return tuple(ordered[number][0] for number in sorted(found))
+    return [ordered[number] for number in sorted(found)]
 
 
 def whose(values: Iterable[Value]) -> str:

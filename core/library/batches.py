@@ -15,6 +15,7 @@ from core.library.schema import writing
 
 __all__ = [
     "Batch",
+    "Edit",
     "Value",
     "answer",
     "edits_near",
@@ -44,6 +45,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A word that was read from a file: when the file was edited, and of which batch that was."""
+
+    word: int
+    at_ns: int
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     """What some words of a batch say alike."""
 
@@ -53,14 +63,14 @@ class Value:
     with_others: int  # of these files, where the same save changed other fields
 
 
-def edits_near(db: Database, edit: int, within_ns: int) -> list[tuple[int, int]]:
-    """Return (word, when in ns) of the edits not farther than *within_ns* from the word *edit*.
+def edits_near(db: Database, edit: int, within_ns: int) -> list[Edit]:
+    """Return the edits not farther than *within_ns* from the word *edit*, itself included.
 
     Only words read from a file count; none where *edit* is no such word.
     """
     rows = db.execute(
         """
-        select near.id, near.edited_ns
+        select near.id, near.edited_ns, near.batch
         from feedback as one
         join feedback as near
             on near.edited_ns between one.edited_ns - :within and one.edited_ns + :within
@@ -70,23 +80,22 @@ def edits_near(db: Database, edit: int, within_ns: int) -> list[tuple[int, int]]
         """,
         {"edit": edit, "within": within_ns},
     )
-    return [(row[0], row[1]) for row in rows]
+    return [Edit(word=row[0], at_ns=row[1], batch=row[2]) for row in rows]
 
 
-def gather(db: Database, words: Sequence[int]) -> int:
-    """Let *words* be one batch, with the batches that some are of already; return its number."""
-    marks = ", ".join("?" * len(words))
-    rows = db.execute(
-        f"select distinct batch from feedback where id in ({marks}) and batch is not null", words
-    )
-    known = sorted(row[0] for row in rows)
+def gather(db: Database, edits: Sequence[Edit]) -> int:
+    """Let *edits* be one batch, with the batches that some are of already; return its number."""
+    known = sorted({edit.batch for edit in edits if edit.batch is not None})
+    fresh = [edit for edit in edits if edit.batch is None]
     batch = _kept(db, known) if known else _begun(db)
-    db.execute(f"update feedback set batch = ? where id in ({marks})", [batch, *words])
+    db.conn.executemany(
+        "update feedback set batch = ? where id = ?", [(batch, edit.word) for edit in fresh]
+    )
     for other in known:
         if other != batch:
             db.execute("update feedback set batch = ? where batch = ?", [batch, other])
             db.execute("delete from batches where id = ?", [other])
-    _tell_when(db, batch)
+    _tell_when(db, batch, [edit.at_ns for edit in edits])
     return batch
 
 
@@ -197,13 +206,17 @@ def _begun(db: Database) -> int:
     return int(row[0])
 
 
-def _tell_when(db: Database, batch: int) -> None:
-    first, last = db.execute(
-        "select min(edited_ns), max(edited_ns) from feedback where batch = ?", [batch]
-    ).fetchone()
+def _tell_when(db: Database, batch: int, moments_ns: Sequence[int]) -> None:
+    """Record that a batch lasts from the first to the last of these moments, or longer."""
+    first, last = _text(min(moments_ns)), _text(max(moments_ns))
     db.execute(
-        "update batches set begun_at = ?, ended_at = ? where id = ?",
-        [_text(first), _text(last), batch],
+        """
+        update batches
+        set begun_at = min(coalesce(nullif(begun_at, ''), :first), :first),
+            ended_at = max(ended_at, :last)
+        where id = :batch
+        """,
+        {"first": first, "last": last, "batch": batch},
     )
 
 

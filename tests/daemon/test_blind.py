@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from core.decision.promise import Cases
 from core.library import batches, feedback_log, hearings
+from core.library.batches import Edit
 from core.library.evidence import Voiced, voiced
 from core.library.feedback_log import FeedbackRow
 from core.library.files import remember_track
@@ -78,12 +79,16 @@ def named_first(db: Database) -> None:
 def act_at_once(db: Database) -> None:
     """Several tracks turn out to be of one act."""
     words = [name(db, f"t{number}", "Folk") for number in range(3)]
-    batches.set_whose(db, batches.gather(db, words), "person")
+    batches.set_whose(db, gather(db, words), "person")
 
 
 def act_of_a_program(db: Database) -> None:
     """A program goes over several tracks, and over one that was named before."""
-    batches.gather(db, [name(db, "t0", "Folk"), name(db, "t9", "Folk")])
+    gather(db, [name(db, "t0", "Folk"), name(db, "t9", "Folk")])
+
+
+def gather(db: Database, words: list[int]) -> int:
+    return batches.gather(db, [Edit(word=word, at_ns=1) for word in words])
 
 
 ACTS: list[Act] = [

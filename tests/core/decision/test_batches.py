@@ -3,25 +3,29 @@
 import pytest
 
 from core.decision.batches import MANY, WINDOW_NS, crowd, whose
-from core.library.batches import Value
+from core.library.batches import Edit, Value
 
 SECOND = 10**9
 
 
-def every(seconds: float, count: int, *, start: int = 0, first: int = 0) -> list[tuple[int, int]]:
-    """Edits numbered from *first*, so many seconds apart."""
-    return [(first + n, start + int(n * seconds * SECOND)) for n in range(count)]
+def every(seconds: float, count: int, *, start: int = 0) -> list[Edit]:
+    """Edits numbered from 0, so many seconds apart."""
+    return [Edit(word=n, at_ns=start + int(n * seconds * SECOND)) for n in range(count)]
+
+
+def numbers(edits: list[Edit]) -> tuple[int, ...]:
+    return tuple(edit.word for edit in edits)
 
 
 def test_more_than_twenty_edits_within_two_minutes_are_a_batch() -> None:
     """One less is a busy person."""
-    assert crowd(every(1, MANY), 3) == ()
-    assert crowd(every(1, MANY + 1), 3) == tuple(range(MANY + 1))
+    assert crowd(every(1, MANY), 3) == []
+    assert numbers(crowd(every(1, MANY + 1), 3)) == tuple(range(MANY + 1))
 
 
 def test_edits_that_take_their_time_are_none() -> None:
     """A hundred files in ten minutes were edited one by one."""
-    assert crowd(every(7, 100), 50) == ()
+    assert crowd(every(7, 100), 50) == []
 
 
 def test_a_batch_lasts_as_long_as_it_goes_on() -> None:
@@ -30,15 +34,15 @@ def test_a_batch_lasts_as_long_as_it_goes_on() -> None:
 
     found = crowd(edits, 500)
 
-    assert found == tuple(range(380, 621))
+    assert numbers(found) == tuple(range(380, 621))
 
 
 def test_what_was_edited_at_another_time_stays_apart() -> None:
     """A single edit an hour before is no part of the batch."""
-    edits = [(99, 0), *every(1, 30, start=3600 * SECOND)]
+    edits = [Edit(word=99, at_ns=0), *every(1, 30, start=3600 * SECOND)]
 
-    assert crowd(edits, 99) == ()
-    assert 99 not in crowd(edits, 10)
+    assert crowd(edits, 99) == []
+    assert 99 not in numbers(crowd(edits, 10))
 
 
 def test_the_order_of_noticing_means_nothing() -> None:
@@ -52,8 +56,9 @@ def test_the_window_ends_after_two_minutes() -> None:
     """The last edit just in it makes the batch, just out of it makes none."""
     edits = every(0, MANY)
 
-    assert len(crowd([*edits, (MANY, WINDOW_NS)], MANY)) == MANY + 1
-    assert crowd([*edits, (MANY, WINDOW_NS + 1)], MANY) == ()
+    just, late = (Edit(word=MANY, at_ns=WINDOW_NS + more) for more in (0, 1))
+    assert len(crowd([*edits, just], MANY)) == MANY + 1
+    assert crowd([*edits, late], MANY) == []
 
 
 def value(*genres: str, files: int = 25, with_others: int = 0, refused: bool = False) -> Value:

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from core.decision import memory, testimony
 from core.decision.memory import WEIGHT
 from core.library import batches, evidence, feedback_log, hearings
+from core.library.batches import Edit
 from core.library.feedback_log import FeedbackRow
 from core.library.files import remember_track
 from core.library.hearings import HearingRow
@@ -42,8 +43,13 @@ def edit(db: Database, name: str, genre: str, *, at: int = 0, artist: str = "Ann
     return feedback_log.last_feedback_id(db)
 
 
+def edits_of(db: Database, *words: int) -> list[Edit]:
+    rows = {row.id: row for row in feedback_log.all_feedback(db)}
+    return [Edit(word=n, at_ns=rows[n].edited_ns or 0, batch=rows[n].batch) for n in words]
+
+
 def batch_of(db: Database, whose: str, *words: int) -> int:
-    number = batches.gather(db, words)
+    number = batches.gather(db, edits_of(db, *words))
     batches.set_whose(db, number, whose)
     return number
 
@@ -59,8 +65,8 @@ def test_edits_are_found_by_the_time_of_the_file(db: Database) -> None:
     feedback_log.record_feedback(db, said, NOON)
 
     assert batches.edits_near(db, first, 60 * SECOND) == [
-        (first, 100 * SECOND),
-        (second, 130 * SECOND),
+        Edit(word=first, at_ns=100 * SECOND),
+        Edit(word=second, at_ns=130 * SECOND),
     ]
     assert batches.edits_near(db, feedback_log.last_feedback_id(db), 60 * SECOND) == []
 
@@ -72,7 +78,7 @@ def test_batches_that_meet_become_one(db: Database) -> None:
     second = batch_of(db, "program", words[3])
     batches.answer(db, second, "person", NOON)
 
-    whole = batches.gather(db, words[1:])
+    whole = batches.gather(db, edits_of(db, *words[1:]))
     batches.set_whose(db, whole, "program")
 
     assert whole == second != first
