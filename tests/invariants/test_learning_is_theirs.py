@@ -7,6 +7,7 @@ the daemon's real steps, record and judge. A book keeps what each of them said.
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,13 @@ def partly_sure(audio: str, model: str, count: int) -> Any:
 class Life:
     """One person with a library that grows, and the daemon beside it."""
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, options: dict[str, str]) -> None:
         self.rng = random.Random(seed)
         self.house = PaperHouse(root, threshold=0.9)
-        self.house.live()
+        config = self.house.config
+        self.house.config = replace(config, policy=replace(config.policy, **options))
+        self.may_rewrite = options.get("propagate") == "auto"
+        self.house.reborn()
         self.book: dict[Path, list[str]] = {}  # what a person last left in a file
         self.words: dict[str, set[str]] = defaultdict(set)  # all that they called a track
         self.dropped = 0
@@ -115,13 +119,15 @@ class Life:
                 self.book[path] = list(done.new)
 
     def night(self) -> None:
-        """Let another model take over: whatever has a genre keeps it, whosever it is."""
+        """Let another model take over: unless by option, whatever has a genre keeps it."""
         self.house.settle()
         before = {path: genres_of(path) for path in self.present()}
         newest = last_write(self.house)
         self.models += 1
         self.house.new_model(f"night-{self.models}")
         self.house.settle()
+        if self.may_rewrite:
+            return
         for path, genres in before.items():
             assert not genres or genres_of(path) == genres, f"a new model changed {path}"
         changed = self.house.db.execute(
@@ -144,7 +150,8 @@ class Life:
         was = read_paper(path)
         whose = {key: was[key] for key in ("artist", "album") if key in was}
         paper(path, was["audio"], genres, was["title"], **whose)
-        self.said(path, *genres)
+        if was["genres"] != list(genres):  # to save what stands there says nothing
+            self.said(path, *genres)
 
     def said(self, path: Path, *genres: str) -> None:
         self.book[path] = list(genres)
@@ -177,13 +184,16 @@ def learned(house: PaperHouse) -> tuple[object, ...]:
     return labels, told, blind.sure.tolist(), blind.right.tolist(), judge.footing()
 
 
-@pytest.fixture(params=[1, 2])
+BY_OPTION = {"propagate": "auto", "when_unsure": "best guess"}
+
+
+@pytest.fixture(params=[(1, {}), (2, {}), (3, BY_OPTION)], ids=["one", "other", "by option"])
 def life(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Life]:
     """A life that was lived, and looked at after each act."""
     monkeypatch.setattr(puppets, "_scores", partly_sure)
-    lived = Life(tmp_path, request.param)
+    lived = Life(tmp_path, *request.param)
     lived.live()
     yield lived
     lived.house.close()
