@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from tempfile import mkdtemp
 from typing import Any
 from unittest.mock import patch
@@ -32,10 +33,12 @@ from core.tags import TagReading
 from core.tags.journal import Writer
 from daemon import processes, training
 from daemon.acts import Desk
+from daemon.audits import Audit, due
 from daemon.config import Config, Policy, Watch
 from daemon.state import State
 from daemon.steps import Clock
 from daemon.supervisor import Supervisor
+from daemon.writing import Lot
 from tests.puppets import paper, prepare, prepare_back, read_paper, take_place
 
 __all__ = ["House", "room"]
@@ -72,6 +75,7 @@ class House:
         self.music.mkdir(parents=True)
         self.clips = clips
         self.time = 0.0
+        self.chance = Random(1)
         self.members = members  # transformers of a nightly training
         self.config = Config(
             watch=Watch(folders=(str(self.music),), settle_seconds=SETTLE_S),
@@ -140,6 +144,17 @@ class House:
         self.time += APART_S
         self.desk.tag(str(self.path(clip)), (genre,), self.now(), dry_run=False, via="review")
         self.daemon.hint(str(self.path(clip)))
+        self._work()
+
+    def audits(self) -> tuple[Audit, ...]:
+        """Return what the program asks of its own writes just now."""
+        return due(self.db, self.now(), self.chance, self.config.review.audits_per_week)
+
+    def answer_audit(self, audit: Audit, genre: str) -> None:
+        """Let the person say what an audited file is."""
+        self.time += APART_S
+        self.desk.answer_audit(audit, genre, self.now(), Lot())
+        self.daemon.hint(audit.row.path)
         self._work()
 
     def night(self) -> training.Outcome:

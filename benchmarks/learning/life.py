@@ -5,9 +5,9 @@ this person calls it; besides what was written, asked, and whether anything happ
 must not.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -155,6 +155,8 @@ class _Life:
                 self.guesses[clip.fingerprint] = self.house.guessed(clip)
             for clip in group:
                 self._react(clip)
+            if self.person.audits:
+                self._answer_audits()
             if not edited and len(self.came) >= len(self.side.library) // 2:
                 edited = True
                 self._edit_all()
@@ -174,6 +176,14 @@ class _Life:
             self._say(clip, self._another(mine))
         elif self.person.player and self.house.genres(clip):
             self.house.retag((clip, ()), other="played once")
+
+    def _answer_audits(self) -> None:
+        for audit in self.house.audits():
+            fingerprint = audit.row.fingerprint or ""
+            mine = self.names[fingerprint]
+            self.house.answer_audit(audit, mine)
+            self.acts[fingerprint] = self.acts.get(fingerprint, 0) + 1
+            self.words[fingerprint] = mine
 
     def _say(self, clip: Clip, genre: str) -> None:
         """Name the genre: in a player where one stands there, else in review."""
@@ -263,5 +273,6 @@ def _seen(clips: Sequence[Clip]) -> Iterator[bool]:
 
 
 def _told(person: Person) -> str:
-    naming: Callable[..., object] = person.naming
-    return f"{person.name} {person.fixes} {person.slips} {naming.__name__} {person.by_album}"
+    """All that a person is, as one line: the code of how they name things is a key of its own."""
+    said = {field.name: getattr(person, field.name) for field in fields(person)}
+    return str({**said, "naming": person.naming.__name__})

@@ -34,6 +34,7 @@ class Person:
     by_album: bool = False  # files come an album at a time
     tagger: bool = False  # another program once edits all files that are there
     player: bool = False  # another program puts back what stood there before us
+    audits: bool = False  # answers what is asked of writes drawn at random
 
 
 def as_it_is(clips: Sequence[Clip], rng: Rng) -> Names:
@@ -118,6 +119,7 @@ PEOPLE: Mapping[str, Person] = {
     for person in (
         Person(name="every error", naming=as_it_is),
         Person(name="30 %", naming=as_it_is, fixes=0.3),
+        Person(name="answers audits", naming=as_it_is, audits=True),
         Person(name="splitter", naming=splitting),
         Person(name="merger", naming=merging),
         Person(name="renamer", naming=renaming),
