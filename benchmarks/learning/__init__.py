@@ -18,7 +18,7 @@ from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.hearings import heard_excerpts
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
-from benchmarks.learning import promised, taste
+from benchmarks.learning import daemon_run, promised, taste, trap
 from core import registry
 from core.learning.fitting import Recipe
 from core.learning.networks import use_cores
@@ -35,6 +35,8 @@ ROWS: Mapping[str, Rows] = {
     "taste": taste.table,
     "albums": taste.albums,
     "promise": promised.rows,
+    "trap": trap.rows,
+    "daemon": daemon_run.rows,
     "others": taste.others,
 }
 

@@ -35,7 +35,7 @@ def per_100(lives: Lives, of: Mask, where: Mask = everything) -> dict[str, Any]:
              for weight, who in _draws(*sums.shape)]  # fmt: skip
     low, high = np.quantile(draws, (0.025, 0.975))
     return {
-        "value": round(100 * sums.sum() / files.sum(), 2),
+        "value": round(float(100 * sums.sum() / files.sum()), 2),
         "low": round(float(low), 2),
         "high": round(float(high), 2),
         "n": int(files.sum()),
@@ -72,7 +72,7 @@ def rose(old: Lives, new: Lives, of: Mask, where: Mask) -> dict[str, Any]:
         for w, who in _draws(*was[0].shape)
     ]
     low, high = np.quantile(gain, (0.025, 0.975))
-    value = 100 * (now[0] - was[0]).sum() / was[1].sum()
+    value = 100 * (now[0] - was[0]).sum() / max(was[1].sum(), 1.0)
     return {
         "points": round(float(value), 2),
         "low": round(float(low), 2),

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store
-from benchmarks.learning import figures, taste
+from benchmarks.learning import figures, taste, trap
 from benchmarks.learning.house import House
 from benchmarks.learning.library import Half, albums, half, shipped
 from benchmarks.learning.life import CONDITIONS, Diary, live
@@ -105,6 +105,23 @@ def test_the_house_is_the_program(bench: Bench, base: Path, tmp_path: Path) -> N
     house.close()
 
 
+def test_the_first_writes_are_asked_about(bench: Bench, base: Path, tmp_path: Path) -> None:
+    """All of the first 25; what is answered is not asked again."""
+    side = half(bench, 3)
+    house = House(tmp_path, base, {c.fingerprint: c for c in side.library}, policy=AT_ONCE)
+    house.arrive(*side.library[:24])
+    assert not house.audits()
+
+    house.arrive(side.library[24])
+    asked = house.audits()
+    house.answer_audit(asked[0], "Zydeco")
+
+    assert len(asked) == 25
+    assert len(house.audits()) == 24
+    assert [(row.new, row.via) for row in all_feedback(house.db)] == [(("Zydeco",), "audit")]
+    house.close()
+
+
 def test_memory_is_what_a_condition_allows(bench: Bench, base: Path, tmp_path: Path) -> None:
     """Without any the second file of an artist is guessed as if nobody had said anything."""
     side, person = half(bench, 3), PEOPLE["renamer"]
@@ -144,6 +161,39 @@ def test_albums_come_whole(bench: Bench) -> None:
     assert sorted(c.fingerprint for g in groups for c in g) == sorted(c.fingerprint for c in clips)
     assert all(len({(clip.artist, clip.album) for clip in group}) == 1 for group in groups)
     assert [len(group) for group in arriving(PEOPLE["every error"], clips)] == [1] * len(clips)
+
+
+# --- the trap --------------------------------------------------------------------------------
+
+
+def test_a_refit_is_given_nothing_but_what_was_corrected() -> None:
+    """And only after the first night; until then the start guesses."""
+    truth, start = np.arange(120) % 2, np.tile([0.9, 0.1], (120, 1))
+    given: list[np.ndarray] = []
+
+    def refit(corrected: np.ndarray) -> np.ndarray:
+        given.append(corrected.copy())
+        return np.tile([0.1, 0.9], (120, 1))
+
+    wrong = trap._through(
+        np.arange(120), np.concatenate([truth[:50], truth[50:] * 0]), start, refit
+    )
+    assert not given  # one genre alone was corrected
+    assert wrong.tolist()[:4] == [False, True, False, True]
+
+    mixed = np.concatenate([np.arange(50) % 3, np.zeros(70, int)])
+    wrong = trap._through(np.arange(120), mixed, np.tile([0.9, 0.1, 0.0], (120, 1)), refit)
+    assert not given[0][mixed == 0].any()
+    assert given[0].sum() == (mixed != 0).sum()
+    assert wrong[50:].all()
+
+
+def test_the_program_does_no_worse_than_nothing(bench: Bench) -> None:
+    """Its own row of the trap, on made-up excerpts; the plain part needs a backbone."""
+    found = trap.rows(bench, (3,))
+
+    assert len(found) == 2
+    assert all(figure["met"] for figure in found.values())
 
 
 # --- figures ---------------------------------------------------------------------------------
