@@ -215,12 +215,21 @@ class Desk:
             return Tagged(path=path, reason=error.reason, failed=True)
 
     def offers(self) -> tuple[following.Offer, ...]:
-        """Return which files of ours would be another genre by what was said since last asked."""
-        return following.offers(self._db, self._judge)
+        """Return which files of ours would be another genre by now.
+
+        By what was said since it was last asked, and by the model in use.
+        """
+        said = following.offers(self._db, self._judge)
+        paths = {row.path for offer in said for row in offer.files}
+        thought = following.second_thoughts(self._db, self._judge)
+        return (*said, *(o for o in thought if not any(row.path in paths for row in o.files)))
 
     def decline(self, offer: following.Offer) -> None:
         """Remember that the files of *offer* shall stay as they are."""
-        following.decline(self._db, offer)
+        if offer.by_model:
+            following.keep(self._db, self._judge, offer)
+        else:
+            following.decline(self._db, offer)
 
     def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
         """Return a file that waits for an answer as it is judged by all that was said by now.

@@ -1,4 +1,4 @@
-"""Which of our tags a person's words speak against: files tagged by us on the same evidence.
+"""Which of our tags would be others by now: after a person's words, or under a new model.
 
 After a correction the tracks that share its album, artist or composer are judged anew, our
 own tags left out of account. It offers; only a person's yes, or the option, changes a file.
@@ -6,21 +6,23 @@ own tags left out of account. It offers; only a person's yes, or the option, cha
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
 
-from core.library import feedback_log, files, runs
+from core.decision.policy import Action
+from core.library import feedback_log, files, hearings, runs
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
 from core.library.keys import keys_in
 from core.names import Keys
 from daemon.judge import Judge
 
-__all__ = ["Offer", "decline", "followers", "offers", "settle"]
+__all__ = ["Offer", "decline", "followers", "keep", "offers", "second_thoughts", "settle"]
 
 CLEARLY = 0.1  # by so much the new genre must lead, or two words at odds would take turns
 SETTLED = "followed"  # setting: the newest word that nothing is to be asked about any more
+KEPT = "kept as it is"  # setting: a model version, and [genre, whose music] declined under it
 DECLINED = "not followed"  # setting: [genre, whose music] of what was declined since
 
 
@@ -31,6 +33,34 @@ class Offer:
     genre: str
     name: str  # whose music it is, as most of its files are tagged
     files: tuple[FileRow, ...]
+    by_model: bool = False  # not by a word: the model in use says so
+
+
+def second_thoughts(db: Database, judge: Judge) -> tuple[Offer, ...]:
+    """Return which files of ours the model in use would tag otherwise, the most files first.
+
+    Only where it is sure enough to write it.
+    """
+    version = judge.model().version
+    kept = runs.get_setting(db, KEPT) or {}
+    declined = {tuple(pair) for pair in kept.get("pairs", ()) if kept["version"] == version}
+    found: dict[tuple[str, str], list[FileRow]] = defaultdict(list)
+    for path in hearings.rethought(db, version):
+        row = files.file_at(db, path)
+        genre = _otherwise(judge, row) if row is not None else None
+        if row is not None and genre is not None:
+            found[genre, _whose(row)].append(row)
+    made = [_offer(key[0], rows) for key, rows in found.items() if key not in declined]
+    return tuple(replace(offer, by_model=True) for offer in _in_order(made))
+
+
+def keep(db: Database, judge: Judge, offer: Offer) -> None:
+    """Remember that the files of *offer* stay as they are, whatever the model in use says."""
+    version = judge.model().version
+    kept = runs.get_setting(db, KEPT) or {}
+    pairs = kept["pairs"] if kept.get("version") == version else []
+    pair = [offer.genre, _whose(offer.files[0])]
+    runs.set_setting(db, KEPT, {"version": version, "pairs": [*pairs, pair]})
 
 
 def offers(db: Database, judge: Judge) -> tuple[Offer, ...]:
@@ -41,7 +71,7 @@ def offers(db: Database, judge: Judge) -> tuple[Offer, ...]:
         found[genre, _whose(row)].append(row)
     declined = {tuple(pair) for pair in runs.get_setting(db, DECLINED) or ()}
     made = [_offer(key[0], rows) for key, rows in found.items() if key not in declined]
-    return tuple(sorted(made, key=lambda offer: (-len(offer.files), offer.name, offer.genre)))
+    return _in_order(made)
 
 
 def decline(db: Database, offer: Offer) -> None:
@@ -79,6 +109,22 @@ def followers(db: Database, judge: Judge, said: Iterable[FeedbackRow]) -> list[t
         if names.key(best.genre) not in own and best.confidence >= kept + CLEARLY:
             found.append((row, best.genre))
     return found
+
+
+def _otherwise(judge: Judge, row: FileRow) -> str | None:
+    """The other genre that would be written to the file by now; None where there is none."""
+    verdict, names = judge.at_a_glance(row), judge.vocabulary()
+    if verdict is None:
+        return None
+    decision = judge.decide(verdict, row, asked=True)
+    if decision.action is not Action.WRITE or decision.genre is None or decision.guessed:
+        return None
+    same = any(names.same(decision.genre, genre) for genre in row.genres)
+    return None if same else decision.genre
+
+
+def _in_order(made: Iterable[Offer]) -> tuple[Offer, ...]:
+    return tuple(sorted(made, key=lambda offer: (-len(offer.files), offer.name, offer.genre)))
 
 
 def _by_keys(said: Iterable[FeedbackRow]) -> dict[Keys, set[str]]:

@@ -1,7 +1,8 @@
-"""After a change of model, let it say what it thinks of the files we are not sure of.
+"""After a change of model, let it say what it thinks of files: those we are not sure of, then ours.
 
 Works on what was kept, so no audio is decoded except of tracks that were heard without the
-backbone under a model that needs it; a few at a time, after all else.
+backbone under a model that needs it; a few at a time, after all else. What it would now say
+of our own tags is only noted, for review to offer.
 """
 
 from collections.abc import Callable
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlite_utils import Database
 
-from core.library import hearings
+from core.library import files, hearings
 from core.library.hearings import HearingRow
 from daemon import processes
 from daemon.config import Config
 from daemon.jobs import BACKLOG, Job, Jobs
-from daemon.judge import Judge
+from daemon.judge import Judge, verdict_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class Rescoring:
         config: Config,
         judge_again: Callable[[str], None],
         hear_again: Callable[[str], None],
+        now: Callable[[], datetime],
     ) -> None:
         self._db = db
         self._judge = judge
@@ -45,6 +47,7 @@ class Rescoring:
         self._config = config
         self._judge_again = judge_again
         self._hear_again = hear_again
+        self._now = now
         self._done_for: str | None = None
         self._asked: set[tuple[str, str]] = set()  # (model, track) that was heard anew
 
@@ -56,17 +59,52 @@ class Rescoring:
         stale = hearings.stale_unsure(self._db, version, AT_ONCE)
         for path, fingerprint in stale:
             self._queue(path, fingerprint)
-        if not stale and not self._propagate(version):
+        if not stale and not self._think_over(version):
             self._done_for = version
 
-    def _propagate(self, version: str) -> bool:
-        """Where the user switched it on, let the new model also change what we wrote."""
-        if self._config.policy.propagate != "auto":
-            return False
+    def _think_over(self, version: str) -> bool:
+        """Let the new model speak of what we wrote; where the user wishes it, also change that."""
         stale = hearings.stale_tagged(self._db, version, AT_ONCE)
-        for path, _ in stale:
-            self._hear_again(path)
+        for path, fingerprint in stale:
+            if self._config.policy.propagate == "auto":
+                self._hear_again(path)
+            else:
+                self._queue_glance(path, fingerprint)
         return bool(stale)
+
+    def _queue_glance(self, path: str, fingerprint: str) -> None:
+        self._jobs.add(BACKLOG, lambda: self._glance(path, fingerprint))
+
+    def _glance(self, path: str, fingerprint: str) -> Job | None:
+        """Score a track by the mean of its segments, which is kept of every one."""
+        kept = hearings.hearing_of(self._db, fingerprint)
+        rich = self._judge.model().manifest.backbone is not None
+        if kept is None or kept.segments == 0 or (rich and kept.embedding is None):
+            self._pass_over(fingerprint)
+            return None
+        whole = kept.track_features[:1] if kept.features is None else kept.features
+        return Job(
+            call=processes.SCORE,
+            arguments=(whole, str(self._judge.model_dir())),
+            options={"embedding": kept.embedding} if rich else {},
+            seconds=self._config.workers.timeout_seconds,
+            done=lambda scores: self._glanced(path, kept, scores),
+            failed=lambda error: self._pass_over(fingerprint),
+        )
+
+    def _glanced(self, path: str, kept: HearingRow, scores: "NDArray[np.float32]") -> None:
+        """Note what the new model says of a tag of ours; the file stays as it is."""
+        scored = self._scored_anew(kept, scores)
+        hearings.save_hearing(
+            self._db, replace(scored, scores=None if kept.features is None else scores)
+        )
+        row = files.file_at(self._db, path)
+        verdict = self._judge.at_a_glance(row) if row is not None else None
+        if verdict is None:
+            self._pass_over(kept.fingerprint)
+        else:
+            found = verdict_row(kept.fingerprint, verdict)
+            hearings.save_verdict(self._db, found, self._now())
 
     def _queue(self, path: str, fingerprint: str) -> None:
         self._jobs.add(BACKLOG, lambda: self._job(path, fingerprint))
@@ -98,16 +136,18 @@ class Rescoring:
         self._asked.add(asked)
         self._hear_again(path)
 
-    def _scored(self, path: str, kept: HearingRow, scores: "NDArray[np.float32]") -> None:
+    def _scored_anew(self, kept: HearingRow, scores: "NDArray[np.float32]") -> HearingRow:
         manifest = self._judge.model().manifest
-        fresh = replace(
+        return replace(
             kept,
             model_version=manifest.version,
             genres=manifest.genres,
             scores=scores,
             pooled_scores=scores.mean(axis=1),
         )
-        hearings.save_hearing(self._db, fresh)
+
+    def _scored(self, path: str, kept: HearingRow, scores: "NDArray[np.float32]") -> None:
+        hearings.save_hearing(self._db, self._scored_anew(kept, scores))
         self._pass_over(kept.fingerprint)
         self._judge_again(path)
 

@@ -53,11 +53,16 @@ def _show(offer: Offer) -> None:
     tagged = ", ".join(dict.fromkeys(row.genres[0] for row in offer.files))
     of = f" by {offer.name}" if offer.name else ""
     say()
-    say(
-        f"You named {offer.genre}. {files_text(len(names))}{of} that we tagged on the same "
-        f"evidence ({tagged}) would be {offer.genre}, too:",
-        bold=True,
-    )
+    if offer.by_model:
+        why = (
+            f"We tagged {files_text(len(names))}{of} {tagged}; the model in use says {offer.genre}:"
+        )
+    else:
+        why = (
+            f"You named {offer.genre}. {files_text(len(names))}{of} that we tagged on the same "
+            f"evidence ({tagged}) would be {offer.genre}, too:"
+        )
+    say(why, bold=True)
     say(f"  {', '.join(names[:EXAMPLES])}{more}")
 
 

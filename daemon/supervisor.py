@@ -103,7 +103,13 @@ class Supervisor:
             witness=witness,
         )
         self._rescoring = Rescoring(
-            db, judge, self._jobs, config, self._steps.judge_again, self._steps.hear_again
+            db,
+            judge,
+            self._jobs,
+            config,
+            self._steps.judge_again,
+            self._steps.hear_again,
+            clock.now,
         )
         self._backlog = Backlog(
             db,

@@ -29,6 +29,7 @@ __all__ = [
     "labels",
     "last_hearing_id",
     "recent_embeddings",
+    "rethought",
     "save_hearing",
     "save_verdict",
     "stale_tagged",
@@ -203,6 +204,26 @@ def stale_unsure(db: Database, model_version: str, limit: int) -> list[tuple[str
 def stale_tagged(db: Database, model_version: str, limit: int) -> list[tuple[str, str]]:
     """Return (path, fingerprint) of files tagged by us whose verdict is of another model."""
     return _stale(db, "tagged", model_version, limit)
+
+
+def rethought(db: Database, model_version: str) -> list[str]:
+    """Return the files tagged by us of which this model says another first genre than they bear."""
+    rows = db.execute(
+        """
+        select files.path
+        from files
+        join verdicts using (fingerprint)
+        where files.state = 'tagged'
+            and files.origin = 'ours'
+            and files.gone_at is null
+            and files.hands_off = 0
+            and verdicts.model_version = ?
+            and json_extract(verdicts.genres, '$[0][0]') != json_extract(files.genres, '$[0]')
+        order by files.path
+        """,
+        [model_version],
+    )
+    return [path_text(row[0]) for row in rows]
 
 
 def _stale(db: Database, state: str, model_version: str, limit: int) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.library import writes
+from daemon import processes
 from daemon.following import Offer, settle
 from daemon.review_following import ask_to_follow
 from daemon.undoing import chosen
@@ -142,6 +143,47 @@ def test_under_another_model_the_last_verdict_speaks(house: PaperHouse) -> None:
     [offer] = house.desk.offers()
 
     assert [row.path for row in offer.files] == [str(path) for path in others]
+
+
+def test_what_a_new_model_would_say_is_offered_and_nothing_is_changed(
+    house: PaperHouse,
+) -> None:
+    """By what was kept: no audio is decoded. A no is final until there is another model."""
+    (path,) = tagged(house, 1)
+    model = next(
+        name for name in ("two", "three", "four") if guess(path.name, name) != guess(path.name)
+    )
+    house.worker.calls.clear()
+    house.new_model(model)
+    house.settle()
+
+    [offer] = house.desk.offers()
+    before = genres([path])
+    _, left = ask(house, "n\n")
+    declined = house.desk.offers()
+    house.desk.follow(str(path), offer.genre, house.now(), Lot())
+
+    assert (offer.by_model, offer.genre) == (True, guess(path.name, model))
+    assert house.worker.calls[0] == processes.SCORE
+    assert processes.ANALYSE not in house.worker.calls
+    assert before == [guess(path.name)]
+    assert (left, declined) == ((), ())
+    assert genres([path]) == [offer.genre]
+
+
+def test_where_the_new_model_says_the_same_nothing_is_offered(house: PaperHouse) -> None:
+    """Nor of what a person named."""
+    same, other, named = tagged(house, 3)
+    house.desk.tag(str(named), ("Zydeco",), house.now(), dry_run=False)
+    settle(house.db)
+    for model in ("two", "three", "four"):
+        house.new_model(model)
+        house.settle()
+
+        told = {row.path for offer in house.desk.offers() for row in offer.files}
+
+        differing = {str(p) for p in (same, other) if guess(p.name, model) != guess(p.name)}
+        assert told == differing
 
 
 def test_with_the_option_they_follow_unasked_as_one_act(house: PaperHouse) -> None:
