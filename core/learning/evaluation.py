@@ -28,12 +28,13 @@ from core.learning.dataset import (
     from_replay,
     require_enough,
     require_telling,
+    weighed,
 )
 from core.learning.findings import Findings
 from core.learning.hearing import Augmentation, hear_all
 from core.learning.limits import bounded
 from core.learning.train import backbone_named, speak, spoken, tags_in
-from core.library import feedback_log, hearings
+from core.library import evidence, feedback_log, hearings
 from core.library.schema import open_library
 
 if TYPE_CHECKING:  # TensorFlow: whoever has too few labels is told so without
@@ -85,16 +86,18 @@ def of_library(place: Place, bench: "Bench") -> Findings:
 def _named(library: Path) -> tuple[Track, ...]:
     """Read people's labels; opened and closed here, so that no lock outlives it."""
     from core.analysis.features import FEATURE_VERSION
-    from core.decision import testimony
+    from core.decision import conflicts, testimony
 
     db = open_library(library)
     try:
         labels = hearings.labels(db, FEATURE_VERSION)
-        free = testimony.unprompted(feedback_log.all_feedback(db))
+        words, heard = feedback_log.all_feedback(db), evidence.voiced(db)
     finally:
         db.close()
-    own = {item.fingerprint for item in free}
-    return from_labels(labels, weight=LABEL_WEIGHT, unprompted=own)
+    own = {item.fingerprint for item in testimony.unprompted(words)}
+    alike = dict(zip(heard.fingerprints, heard.heard, strict=True))
+    doubtful = conflicts.doubtful(conflicts.conflicts(words, alike))
+    return weighed(from_labels(labels, weight=LABEL_WEIGHT, unprompted=own), doubtful)
 
 
 def _biased(said: Sequence[Track]) -> tuple[str, ...]:

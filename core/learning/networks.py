@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 KNOTS = 24  # enough for a smooth curve through a few hundred values
+AT_ONCE = 2048  # rows squashed at a time: each takes 12 kB meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,11 @@ def _quantiles(
 
 def squashed(raw: NDArray[np.float32], knots: Knots) -> NDArray[np.float32]:
     """Return *raw* [n, F] squashed, as `Squash` does it in the graph."""
+    parts = [_squashed(raw[at : at + AT_ONCE], knots) for at in range(0, len(raw), AT_ONCE)]
+    return np.concatenate(parts) if parts else _squashed(raw, knots)
+
+
+def _squashed(raw: NDArray[np.float32], knots: Knots) -> NDArray[np.float32]:
     past = np.clip(raw[:, :, None] - knots.start, 0.0, knots.width)  # (n, F, K-1)
     return np.asarray(knots.foot + np.sum(past * knots.slope, axis=-1), dtype=np.float32)
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core import registry
-from core.decision import memory, testimony
+from core.decision import conflicts, memory, testimony
 from core.decision.vocabulary import as_taught, vocabulary
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
@@ -30,6 +30,7 @@ from core.learning.dataset import (
     from_labels,
     from_replay,
     with_lessons,
+    weighed,
     without_embeddings,
 )
 from core.learning.export import Paper, Trained, write_model
@@ -40,7 +41,7 @@ from core.learning.limits import bounded, step_back, use_best_device
 from core.learning.prior import TagLayer
 from core.learning.proof import Remembered, prove
 from core.learning.train import backbone_named, speak, spoken, tags_in, train
-from core.library import feedback_log, hearings, lessons, taxonomy
+from core.library import evidence, feedback_log, hearings, lessons, taxonomy
 from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
 from core.names import Keys
@@ -78,6 +79,7 @@ class Request:
     backbone: str | None = None  # sha256 of the weights of the one that there is
     tags: TagLayer | None = None  # its last layer
     unprompted: frozenset[str] = frozenset()  # labelled tracks that may bear on the promise
+    doubtful: frozenset[str] = frozenset()  # those of which the words contradict each other
     remembered: Remembered = field(default_factory=Remembered)
     lessons: Sequence[Lesson] = ()  # what the tags of a library say
 
@@ -127,7 +129,7 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
 
 def _said(request: Request, labels: Sequence[Label]) -> tuple[Track, ...]:
     said = from_labels(labels, weight=LABEL_WEIGHT, unprompted=request.unprompted)
-    return with_lessons(said, request.lessons)
+    return with_lessons(weighed(said, request.doubtful), request.lessons)
 
 
 # --- what is learned from -------------------------------------------------------------------
@@ -317,8 +319,12 @@ def read_record(library: Path, learned: Sequence[str]) -> tuple[Sequence[Label],
         names = vocabulary(taxonomy.relations(db), (), (), learned)
         taught = lessons.learned(db, FEATURE_VERSION)
         labels = hearings.labels(db, FEATURE_VERSION)
+        heard = evidence.voiced(db)
+        alike = dict(zip(heard.fingerprints, heard.heard, strict=True))
+        found = conflicts.conflicts(rows, alike, lambda name: fold(as_taught(name, learned, names)))
         return [replace(item, genre=as_taught(item.genre, learned, names)) for item in labels], {
             "unprompted": frozenset(item.fingerprint for item in told),
+            "doubtful": conflicts.doubtful(found),
             "lessons": [
                 replace(item, genre=as_taught(item.genre, learned, names)) for item in taught
             ],

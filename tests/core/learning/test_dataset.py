@@ -159,3 +159,21 @@ def test_csv_of_many_rows_is_read_with_a_byte_order_mark(tmp_path: Path) -> None
         csv.writer(stream).writerows([("file", "artist"), ("Jazz/a.mp3", "Ann")])
 
     assert find_samples(root, table)[0][0].group == "artist:ann"
+
+
+def test_a_word_weighs_by_who_asked_and_how_many_there_are() -> None:
+    """Of one's own accord 2, in answer 1; n of an artist like the root of n; doubtful ones .3."""
+    row = np.zeros((1, 135), np.float32)
+
+    def word(name: str, artist: str, *, own: bool = False) -> dataset.Track:
+        return dataset.Track(
+            fingerprint=name, genre="Rock", group=artist, features=row, unprompted=own
+        )
+
+    said = [word("a", "one", own=True), word("b", "two"), word("c", "three")]
+    many = [word(f"d{i}", "four") for i in range(4)]
+
+    weights = {t.fingerprint: t.weight for t in dataset.weighed([*said, *many], {"c"})}
+
+    assert [weights[name] for name in "abc"] == [2.0, 1.0, 0.3]
+    assert sum(weights[track.fingerprint] for track in many) == 2.0
