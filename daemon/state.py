@@ -52,6 +52,11 @@ class State:
         return self.root / "cache" / "heard"
 
     @property
+    def finished(self) -> Path:
+        """What a training that was killed had finished; it may be removed at any time."""
+        return self.root / "cache" / "finished"
+
+    @property
     def daemon_lock(self) -> Path:
         """Held by the daemon while it runs."""
         return self.root / "daemon.lock"

@@ -215,6 +215,7 @@ def _messages(
             *("--out", str(models.root())),
             *("--version", version),
             *("--created", now.isoformat(timespec="seconds")),
+            *("--finished", str(state.finished)),
             *("--max-minutes", str(limits.max_minutes)),
             *("--max-memory-mb", str(trainer_mb(limits.max_memory_mb))),
             *_backbone(config),

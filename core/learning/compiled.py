@@ -18,6 +18,7 @@ from core.learning import networks
 __all__ = ["Compiled", "Course", "Weights"]
 
 Weights = list[NDArray[np.float32]]  # as Keras lists them
+KEPT = 0.5  # of the weights of the network before
 Plain = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]  # weights [F, G], bias [G]
 
 
@@ -48,14 +49,19 @@ class Compiled:
         self.model.optimizer.build(self.model.trainable_variables)
         self._starts: dict[int, Weights] = {}
 
-    def restart(self, number: int, plain: Plain) -> None:
+    def restart(self, number: int, plain: Plain, before: Weights | None = None) -> None:
         """Give it the state of a new network *number* that says what *plain* says.
 
-        It then learns only what the plain member cannot, which on few artists is little.
+        It then learns only what the plain member cannot, which on few artists is little. Of the
+        weights of a network *before* it keeps a part: on the whole of them it would learn worse
+        (shrink and perturb, Ash & Adams 2020).
         """
         for mine, new in zip(self.model.variables, self._start(number), strict=True):
             mine.assign(new)
         networks.begin_plain(self.model, *plain)
+        if before is not None:
+            kept = zip(before, self.model.get_weights(), strict=True)
+            self.model.set_weights([KEPT * old + (1 - KEPT) * new for old, new in kept])
         for state in self.model.optimizer.variables:
             state.assign(tf.zeros_like(state))
         self.model.optimizer.learning_rate = self._course.rate

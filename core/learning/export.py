@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from core.learning.calibrate import Calibration
 from core.learning.dataset import Track, embeddings, group_numbers, stacked
 from core.learning.evaluate import Accuracy
 from core.learning.members import Ensemble, Plain
+from core.learning.starts import STARTS, Before, starts
 from core.registry import BACKBONE, BEYOND
 
 __all__ = ["Paper", "Trained", "write_model"]
@@ -69,6 +70,7 @@ class Trained:
     # of each fold the fingerprints that its members were trained on when they spoke of it
     lessons: Mapping[int, frozenset[str]]
     known: Known | None = None  # what lies beyond the genres; None without a backbone
+    starts: Mapping[int, Before] = field(default_factory=dict)  # for the next night, by fold
 
 
 def write_model(trained: Trained, paper: Paper, root: Path) -> Path:
@@ -81,6 +83,7 @@ def write_model(trained: Trained, paper: Paper, root: Path) -> Path:
     if target.exists():
         raise TrainingError("that model version exists already", str(target), "choose another name")
     partial = root / f".{paper.version}.partial"
+    shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
     try:
         partial.mkdir(mode=0o700, parents=True)
         _fill(trained, paper, partial)
@@ -114,6 +117,8 @@ def _fill(trained: Trained, paper: Paper, folder: Path) -> None:
     plain = trained.ensemble.plain
     if plain is not None:
         np.savez_compressed(folder / "linear.npz", **_linear(plain))
+    if trained.starts:
+        np.savez_compressed(folder / STARTS, **starts(trained.starts))
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     manifest = {
         "format": 1,

@@ -30,10 +30,12 @@ from core.learning.members import (
 from core.learning.passages import Drawing, Passages, Takes, takes_of, whole
 from core.learning.prior import TagLayer
 from core.learning.rows import Epochs, Rows, class_weight, one_hot, softened, split_weight, targets
+from core.learning.starts import Before
 from core.learning.weighing import granted, shared
 
 __all__ = ["Check", "Ensemble", "Recipe", "Studio", "curves", "no_check", "regress"]
 
+Linear = tuple[NDArray[np.float64], NDArray[np.float64]]  # weights [F, G], bias [G]
 Check = Callable[[], None]  # called between epochs; raises to stop the training
 
 NETS = ("sequence", "deeper", "convolution", "both")  # kinds of member over segments
@@ -98,12 +100,14 @@ class Studio:
         fitted: Check = no_check,
         *,
         shares: Mapping[str, float] | None = None,
+        before: Before | None = None,
     ) -> Ensemble:
         """Train an ensemble on *tracks*; each network holds out other artists.
 
         *shares* of the kinds come from out-of-fold words; a kind without one is left out. By
         default every kind of the recipe that these tracks allow is a member, counting what it
-        is granted. *check* is called between epochs and may raise, *fitted* after each network.
+        is granted. Fits begin at the members of *before*, if any. *check* is called between
+        epochs and may raise, *fitted* after each network.
         """
         counting = granted(self.kinds(tracks)) if shares is None else shares
         wanted = [kind for kind in self.kinds(tracks) if shares is None or counting.get(kind)]
@@ -111,7 +115,7 @@ class Studio:
         members = tuple(
             member
             for kind in wanted
-            for member in self._members(kind, tracks, knots, check, fitted)
+            for member in self._members(kind, tracks, knots, check, fitted, before)
         )
         kinds = tuple(member.kind for member in members)
         return Ensemble(members=members, weights=shared(kinds, counting))
@@ -134,14 +138,17 @@ class Studio:
         knots: networks.Knots,
         check: Check,
         fitted: Check,
+        before: Before | None,
     ) -> Iterator[Member]:
+        plain = self._plain_before(before)
         if kind == "linear":
-            weights, bias = self._regressed(self._rows(tracks, knots, copies=True))
+            rows = self._rows(tracks, knots, copies=True)
+            weights, bias = self._regressed(rows, start=plain)
             yield Plain(knots=knots, weights=weights, bias=bias)
         elif kind == "statistics":
             yield self.statistics(tracks, knots)
         elif kind == "embedding":
-            head = self.head(tracks)
+            head = self.head(tracks, self._head_before(before))
             if head is not None:
                 yield OnEmbedding(head=head)
         elif kind in NETS:
@@ -149,18 +156,24 @@ class Studio:
             fitted()
         else:
             for number in range(self.recipe.members):
-                learned = self.transformer(tracks, knots, number, check)
+                learned = self.transformer(tracks, knots, number, check, before)
                 yield SegmentNet(shape=self.shape, knots=knots, weights=learned)
                 fitted()
 
     def transformer(
-        self, tracks: Sequence[Track], knots: networks.Knots, number: int, check: Check
+        self,
+        tracks: Sequence[Track],
+        knots: networks.Knots,
+        number: int,
+        check: Check,
+        before: Before | None = None,
     ) -> Weights:
-        """Fit transformer *number*, stopped by held-out artists."""
+        """Fit transformer *number*, stopped by held-out artists, from the one *before* if any."""
         made = self._made("transformer")
         kept, judged = self._divided(tracks, number)
         train = self._rows(kept, knots, copies=True)
-        made.restart(number, self._regressed(train))
+        plain = self._regressed(train, start=self._plain_before(before))
+        made.restart(number, plain, self._net_before(before, number))
         if judged:
             valid = self._rows(judged, knots)
             batches = Epochs(train, self.recipe, self.recipe.seed * 1000 + number)
@@ -263,7 +276,7 @@ class Studio:
         squashed = [[networks.squashed(part, knots) for part in some] for some in pieces]
         return takes_of(squashed, labels, weight, known)
 
-    def head(self, tracks: Sequence[Track]) -> networks.Head | None:
+    def head(self, tracks: Sequence[Track], start: Linear | None = None) -> networks.Head | None:
         """Fit the head on the embedding, None unless each of *tracks* has one.
 
         One row a track, since its word is of the whole track. Where the backbone's last
@@ -276,7 +289,7 @@ class Studio:
         features = networks.scaled(raw, centre, width)
         rows = self._as_rows(tracks, features, np.arange(len(raw)), np.ones(len(raw)))
         towards = self._prior(raw, width)
-        weights, bias = self._regressed(rows, self.recipe.head_c, towards)
+        weights, bias = self._regressed(rows, self.recipe.head_c, towards, start)
         return networks.Head(centre=centre, width=width, weights=weights, bias=bias)
 
     def statistics(self, tracks: Sequence[Track], knots: networks.Knots) -> Statistics:
@@ -310,12 +323,42 @@ class Studio:
             return None
         return self.recipe.prior * self.tags.weights(self.genres, raw, width)
 
+    def _plain_before(self, before: Before | None) -> Linear | None:
+        found = None if before is None else before.ensemble.plain
+        return None if found is None else self._placed(before, found.weights, found.bias)
+
+    def _head_before(self, before: Before | None) -> Linear | None:
+        found = None if before is None else before.ensemble.head
+        return None if found is None else self._placed(before, found.weights, found.bias)
+
+    def _placed(
+        self, before: Before | None, weights: NDArray[np.float64], bias: NDArray[np.float64]
+    ) -> Linear:
+        """Put the columns of the genres *before* where they are now; a new genre begins at zero."""
+        moved = np.zeros((len(weights), len(self.genres))), np.zeros(len(self.genres))
+        for column, genre in enumerate(before.genres if before else ()):
+            if genre in self.genres:
+                moved[0][:, self.genres.index(genre)] = weights[:, column]
+                moved[1][self.genres.index(genre)] = bias[column]
+        return moved
+
+    def _net_before(self, before: Before | None, number: int) -> Weights | None:
+        """The weights of transformer *number* before, where it had the same genres."""
+        if before is None or before.genres != self.genres:
+            return None
+        found = before.member("transformer", number)
+        return found.weights if isinstance(found, SegmentNet) else None
+
     def _regressed(
-        self, rows: Rows, c: float | None = None, towards: NDArray[np.float64] | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self,
+        rows: Rows,
+        c: float | None = None,
+        towards: NDArray[np.float64] | None = None,
+        start: Linear | None = None,
+    ) -> Linear:
         weight = rows.row_weight * class_weight(rows)[rows.genre[rows.track]]
         strength = 1 / ((c or self.recipe.linear_c) * len(rows.genre))
-        return regress(rows.features, rows.target[rows.track], weight, strength, towards)
+        return regress(rows.features, rows.target[rows.track], weight, strength, towards, start)
 
     def _rows(
         self, tracks: Sequence[Track], knots: networks.Knots, *, copies: bool = False
@@ -385,12 +428,13 @@ def regress(
     weight: NDArray[np.float64],
     strength: float,
     towards: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    start: Linear | None = None,
+) -> Linear:
     """Fit softmax regression of *labels* [R, G] on *features* [R, F]: weights [F, G], bias [G].
 
     Minimises the mean log loss, rows counting *weight* [R], plus strength / 2 * the squared
     distance of the weights from *towards* [F, G], by default zero. One optimum, so no chance
-    is involved.
+    is involved, and where the search begins (*start*) only decides how long it takes.
     """
     rows = np.hstack([features, np.ones((len(features), 1), np.float32)]).astype(np.float64)
     share = (weight / weight.sum())[:, None]
@@ -409,6 +453,7 @@ def regress(
         value = -float(np.sum(share * labels * logs))
         return value + strength / 2 * float(np.sum(away**2)), slope.ravel()
 
-    best = minimize(loss, drawn.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
+    first = drawn if start is None else np.vstack([start[0], start[1][None]])
+    best = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
     fitted = best.reshape(size)
     return fitted[:-1], fitted[-1]

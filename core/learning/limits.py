@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from core.errors import TrainingError
 
-__all__ = ["bounded", "gpu_agrees", "peak_memory_mb", "step_back", "use_best_device"]
+__all__ = [
+    "Pace",
+    "TooSlow",
+    "bounded",
+    "gpu_agrees",
+    "peak_memory_mb",
+    "step_back",
+    "use_best_device",
+]
 
 Check = Callable[[], None]
 CHECK_S = 0.5
@@ -33,13 +41,15 @@ def step_back() -> None:
 @contextmanager
 def bounded(*, seconds: float, memory_mb: float) -> Iterator[Check]:
     """Lend a check that raises TrainingError once the time or the memory is used up."""
-    stop, reasons = threading.Event(), list[str]()
+    stop, reasons, parent = threading.Event(), list[str](), os.getppid()
     end = time.monotonic() + seconds
 
     def watch() -> None:
         while not stop.wait(CHECK_S):
             if time.monotonic() > end:
                 reasons.append(f"it took longer than {seconds / 60:.0f} minutes")
+            if os.getppid() != parent:  # nobody would hear the outcome
+                reasons.append("the daemon has gone")
             if memory_mb_now() > memory_mb:
                 reasons.append(f"it took more than {memory_mb:.0f} MB of memory")
 
@@ -54,6 +64,36 @@ def bounded(*, seconds: float, memory_mb: float) -> Iterator[Check]:
     finally:
         stop.set()
         watcher.join()
+
+
+class TooSlow(TrainingError):
+    """The networks would take longer than they may."""
+
+
+class Pace:
+    """A progress that looks, after the first network, how long all would take.
+
+    A night that is too slow for networks is better spent on members that need none than cut off.
+    """
+
+    def __init__(
+        self,
+        progress: Callable[[str, int, int], None],
+        seconds: float | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Pass everything on to *progress*; networks may take *seconds*, None: any time."""
+        self._progress, self._seconds, self._clock = progress, seconds, clock
+        self._began = clock()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report; raises TooSlow where *total* networks would take too long."""
+        self._progress(stage, done, total)
+        if stage == "training" and done == 0:
+            self._began = self._clock()
+        first = stage == "training" and done == 1 and self._seconds is not None
+        if first and (self._clock() - self._began) * total > (self._seconds or 0.0):
+            raise TooSlow("its networks would take too long")
 
 
 def memory_mb_now() -> float:

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 AT_ONCE = 256  # tracks in one batch, so that a large library is no trouble
+ROWS = 4096  # segments in one batch, likewise
 
 # What a member judges, as the manifest says it.
 SEGMENTS, EMBEDDING, TRACK, BOTH = "segments", "embedding", "track", "track+embedding"
@@ -97,7 +98,8 @@ class SegmentNet:
         network = _blank(self.shape)
         network.set_weights(self.weights)
         rows = networks.squashed(heard.features, self.knots)
-        return np.asarray(network(rows, training=False))
+        parts = [rows[at : at + ROWS] for at in range(0, max(1, len(rows)), ROWS)]
+        return np.concatenate([np.asarray(network(part, training=False)) for part in parts])
 
     def model(self) -> keras.Model:
         """Build it from raw features (N, F) to logits (N, G)."""

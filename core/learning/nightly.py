@@ -21,6 +21,7 @@ from core.decision import conflicts, memory, testimony
 from core.decision.vocabulary import as_taught, vocabulary
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
+from core.learning.course import Course
 from core.learning.dataset import (
     LABEL_WEIGHT,
     Label,
@@ -37,10 +38,12 @@ from core.learning.export import Paper, Trained, write_model
 from core.learning.fitting import Check, Recipe
 from core.learning.gate import Outcome
 from core.learning.hearing import Progress
-from core.learning.limits import bounded, step_back, use_best_device
+from core.learning.limits import Pace, TooSlow, bounded, step_back, use_best_device
 from core.learning.prior import TagLayer
 from core.learning.proof import Remembered, prove
-from core.learning.train import backbone_named, speak, spoken, tags_in, train
+from core.learning.sampling import sampled
+from core.learning.starts import STARTS, load_starts
+from core.learning.train import backbone_named, feature_groups, speak, spoken, tags_in, train
 from core.library import evidence, feedback_log, hearings, lessons, taxonomy
 from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
@@ -61,6 +64,7 @@ __all__ = [
 
 NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
 NOBODY_SPOKE = "nobody said anything yet"
+NETWORKS_SHARE = 0.7  # of a night's time; the rest is for all that is not networks
 ORIGIN = ", on top of: "  # before the provenance of the model that it all began with
 
 
@@ -82,6 +86,8 @@ class Request:
     doubtful: frozenset[str] = frozenset()  # those of which the words contradict each other
     remembered: Remembered = field(default_factory=Remembered)
     lessons: Sequence[Lesson] = ()  # what the tags of a library say
+    seconds: float | None = None  # that its networks may take; None: as long as they like
+    finished: Path | None = None  # where what is finished waits, should this be killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +119,9 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     if not request.force and _knows_all(replay, said):
         reason = "the model in use knows all that was said"
         return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
-    trained = _challenger(request, merged(replay.tracks, said), progress, check)
+    trained = _challenger(request, sampled(merged(replay.tracks, said)), progress, check)
     folder = _written(request, champion, trained)
+    notes = (*notes, *_slowness(request, trained))
     progress("gate", 0, 1)
     decision = prove(champion, replay, trained, folder, request.remembered)
     metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
@@ -185,7 +192,8 @@ def merged(replayed: Sequence[Track], said: Sequence[Track]) -> tuple[Track, ...
     gone, and so do the tags that it came with. Where a replayed track was named again, its
     whole group is that artist's.
     """
-    words = {track.fingerprint: track for track in said}
+    then = {track.fingerprint: track.fold for track in replayed}
+    words = {t.fingerprint: replace(t, fold=then.get(t.fingerprint, t.fold)) for t in said}
     artist = {t.group: words[t.fingerprint].group for t in replayed if t.fingerprint in words}
     kept = [
         replace(track, group=artist.get(track.group, track.group))
@@ -227,8 +235,25 @@ def _knows_all(replay: Replay, said: Sequence[Track]) -> bool:
 def _challenger(
     request: Request, tracks: Sequence[Track], progress: Progress, check: Check
 ) -> Trained:
-    recipe = Recipe(seed=request.seed, epochs=request.epochs, members=request.members)
-    return train(tracks, recipe, progress, check, tags=request.tags)
+    before = load_starts(request.champion / STARTS, feature_groups())
+    for members in sorted({0, 1, request.members}, reverse=True):
+        recipe = Recipe(seed=request.seed, epochs=request.epochs, members=members)
+        course = Course(before, request.finished, lends=True)
+        pace = Pace(progress, request.seconds if members else None)
+        try:
+            trained = train(tracks, recipe, pace, check, tags=request.tags, course=course)
+        except TooSlow:
+            continue
+        course.forget()
+        return trained
+    raise TrainingError("the members without networks have no pace to be too slow at")
+
+
+def _slowness(request: Request, trained: Trained) -> tuple[str, ...]:
+    """Say whether it had no time for networks."""
+    if not request.members or "transformer" in trained.shares:
+        return ()
+    return ("the machine is too slow for networks tonight, so the new model has none",)
 
 
 def _written(request: Request, champion: registry.Manifest, trained: Trained) -> Path:
@@ -282,6 +307,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--members", type=int, default=Recipe().members)
+    parser.add_argument("--finished", type=Path, help="folder that keeps what is finished")
     parser.add_argument("--force", action="store_true", help="even with nothing new")
     parser.add_argument("--backbone", default="none", help='its folder, or "none"')
     return parser
@@ -298,6 +324,8 @@ def _request(wishes: argparse.Namespace) -> Request:
         epochs=wishes.epochs,
         members=wishes.members,
         force=wishes.force,
+        finished=wishes.finished,
+        seconds=NETWORKS_SHARE * wishes.max_minutes * 60,
         backbone=source,
         tags=tags_in(folder),
     )

@@ -47,6 +47,7 @@ from core.registry import backbone_source
 
 if TYPE_CHECKING:  # TensorFlow: processes that only hear, and import this, go without
     from core.decision.beyond import Known
+    from core.learning.course import Course
     from core.learning.export import Trained
     from core.learning.fitting import Check, Ensemble, Recipe, Studio
     from core.learning.outsiders import Outsiders
@@ -80,15 +81,18 @@ def train(
     protocol: str = "",
     tags: "TagLayer | None" = None,
     studio: "Studio | None" = None,
+    course: "Course | None" = None,
 ) -> "Trained":
     """Train on *tracks* and say honestly what that is worth.
 
     The ensemble gets a head on the embedding where each track has one, else none has.
     *folds* [tracks] says which tracks are predicted together (by default artists are dealt
     by the recipe); *judged* [tracks] picks those that the accuracy is about; *tags* is the
-    backbone's last layer, towards which the head is drawn; *studio* is one to use again.
+    backbone's last layer, towards which the head is drawn; *studio* is one to use again;
+    *course* has what was trained before, to start from, and keeps what is finished.
     Raises TrainingError when there is too little.
     """
+    from core.learning.course import ALL, Course
     from core.learning.export import Trained
     from core.learning.fitting import Studio
 
@@ -101,7 +105,8 @@ def train(
     if folds is None:
         folds = dealt(tracks, most=recipe.folds, seed=recipe.seed)
     fitted = _counted(progress, (len(np.unique(folds)) + 1) * studio.count(tracks))
-    said = said_out_of_fold(tracks, folds, studio, check, fitted)
+    course = course or Course()
+    said = said_out_of_fold(tracks, folds, studio, check, fitted, course)
     pooled, shares = cross_weighted(said), fit_shares(said)
     truth = said.truth
     honest = cross_fitted(pooled, truth, groups)
@@ -123,7 +128,7 @@ def train(
     about = np.ones(len(tracks), dtype=bool) if judged is None else judged
     kept = promise(collection, PRECISION)
     strange = _outsiders(tracks, truth, folds, studio, check)
-    ensemble = studio.train(tracks, check, fitted, shares=shares)
+    ensemble = course.ensemble(ALL, tracks, studio, check, fitted, shares)
     return Trained(
         genres=genres,
         ensemble=ensemble,
@@ -142,6 +147,7 @@ def train(
         figures=_figures(honest[about], truth[about], len(genres)),
         shares=shares,
         lessons=said.lessons,
+        starts=course.starts(),
         known=_known(strange, _answered(cases, kept.threshold)),
     )
 
@@ -180,14 +186,18 @@ def said_out_of_fold(
     studio: "Studio",
     check: "Check",
     fitted: "Check",
+    course: "Course | None" = None,
 ) -> Said:
     """Return what every member says of *tracks*, none of them trained on the track's artist."""
+    from core.learning.course import Course
+
+    course = course or Course()
     numbers, parts = np.unique(folds), []
     kinds: tuple[str, ...] = ()
     lessons: dict[int, frozenset[str]] = {}
     for number in numbers:
         others, held = apart(tracks, folds == number)
-        ensemble = studio.train(others, check, fitted)
+        ensemble = course.ensemble(int(number), others, studio, check, fitted)
         kinds = ensemble.kinds
         lessons[int(number)] = frozenset(track.fingerprint for track in others)
         parts.append(ensemble.scores(*stacked(held)))

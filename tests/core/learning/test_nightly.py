@@ -16,7 +16,7 @@ from core.errors import TrainingError
 from core.learning.dataset import LABEL_WEIGHT, Track, from_labels, from_lessons, from_replay
 from core.learning.fitting import no_check
 from core.learning.gate import Outcome
-from core.learning.limits import bounded, step_difference
+from core.learning.limits import Pace, TooSlow, bounded, step_difference
 from core.learning.nightly import Night, Request, learnable, merged, night
 from core.library.schema import open_library
 
@@ -276,3 +276,19 @@ def test_the_command_says_what_came_of_it(champion: Path, tmp_path: Path) -> Non
     assert ran.returncode == 0, ran.stderr
     assert (lines[-1]["event"], lines[-1]["outcome"]) == ("done", "skipped")
     assert lines[-1]["reason"] == "nobody said anything yet"
+
+
+def test_a_slow_machine_trains_without_networks() -> None:
+    """After the first of 18 it is known how long all would take; what may take any time may."""
+    now = iter([0.0, 10.0, 110.0, 0.0, 0.0, 99.0])
+    told: list[int] = []
+    slow = Pace(lambda _stage, done, _total: told.append(done), 1000.0, lambda: next(now))
+
+    slow("training", 0, 18)
+    with pytest.raises(TooSlow):
+        slow("training", 1, 18)
+    quick = Pace(lambda *_: None, 2000.0, lambda: next(now))
+    quick("training", 0, 18)
+    quick("training", 1, 18)
+
+    assert told == [0, 1]
