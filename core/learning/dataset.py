@@ -42,8 +42,8 @@ __all__ = [
     "require_telling",
     "split_groups",
     "stacked",
-    "with_lessons",
     "weighed",
+    "with_lessons",
     "without_embeddings",
 ]
 

@@ -30,8 +30,8 @@ from core.learning.dataset import (
     Track,
     from_labels,
     from_replay,
-    with_lessons,
     weighed,
+    with_lessons,
     without_embeddings,
 )
 from core.learning.export import Paper, Trained, write_model

@@ -37,5 +37,5 @@ def test_words_come_before_the_collection(some_tracks: tuple[Track, ...]) -> Non
 
     kept = sampled(named, carried_mb(some_tracks) / 20)
 
-    assert len(kept) >= 3
-    assert all(track.labelled for track in kept)
+    assert 3 <= len(kept) < 10
+    assert {t.genre for t in kept if t.labelled} == {t.genre for t in kept}
