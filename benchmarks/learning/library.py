@@ -29,6 +29,7 @@ __all__ = ["CHEAP", "Clip", "Half", "albums", "half", "known_artists", "shipped"
 # time; a row of the benchmark says what leaving them out costs.
 CHEAP = Recipe(members=0)
 SMALL, LARGE = 2, 6  # files of an album
+LEAST = 2  # artists of each genre on each side
 CODE = ("core.learning.train", "core.learning.export", "core.learning.fitting")
 CREATED = "2026-01-01T00:00:00+00:00"
 
@@ -69,12 +70,10 @@ class Half:
 def half(bench: Bench, seed: int, swapped: bool = False) -> Half:
     """Return the half of *seed*; *swapped* lets the two sides change places.
 
-    Artists are dealt by the seed; clips of an unknown artist are an artist of their own.
+    Artists are dealt by the seed, and dealt anew where one side would have a single artist of
+    some genre: nobody can train on that. Clips of an unknown artist are an artist of their own.
     """
-    names = np.array([track.group for track in bench.tracks])
-    artists = np.unique(names)
-    dealt = np.random.default_rng(seed).permutation(len(artists))
-    mine = np.isin(names, artists[dealt[: len(artists) // 2]]) ^ swapped
+    mine = _dealt(bench, seed) ^ swapped
     base, rest = apart(bench.tracks, ~mine)
     short = bench.short[~mine]
     clips = albums(
@@ -89,6 +88,25 @@ def half(bench: Bench, seed: int, swapped: bool = False) -> Half:
         base=base,
         judged=bench.short[mine],
         library=tuple(clips[place] for place in order),
+    )
+
+
+def _dealt(bench: Bench, seed: int) -> NDArray[np.bool_]:
+    """Which tracks [tracks] are of the first half of the artists."""
+    rng = np.random.default_rng(seed)
+    names = np.array([track.group for track in bench.tracks])
+    artists = np.unique(names)
+    while True:
+        first = rng.permutation(artists)[: len(artists) // 2]
+        mine = np.isin(names, first)
+        if all(_is_enough(bench, names, side) for side in (mine, ~mine)):
+            return mine
+
+
+def _is_enough(bench: Bench, names: NDArray[np.str_], side: NDArray[np.bool_]) -> bool:
+    return all(
+        len(np.unique(names[side & (bench.truth == genre)])) >= LEAST
+        for genre in range(len(bench.genres))
     )
 
 
