@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.learning.life import Diary
 
-__all__ = ["PLACES", "Lives", "counts", "fell", "per_100", "rose", "share"]
+__all__ = ["PLACES", "Lives", "Mask", "counts", "everything", "fell", "per_100", "rose", "share"]
 
 DRAWS = 2000
 PLACES = {"1-70": (0, 70), "71-140": (70, 140), "141-end": (140, 10_000)}
