@@ -67,17 +67,18 @@ def learn(
                 _end(said, as_json=as_json)
                 return
             _queue(app, choice, folders)
-        elif dry_run:
+        elif dry_run or not _asked_for(app):
             raise click.UsageError("name the folders of the library")
         if not background:
             said |= _hear(app, crew, quiet=as_json)
     if background:
         _leave_running(app, workers)
         return
-    if not said["hearing"]["waiting"]:
+    done = said["hearing"]
+    if done["in_all"]["heard"] and not done["waiting"]:
         said |= _train(app, quiet=as_json)
     _end(said, as_json=as_json)
-    if said["hearing"]["waiting"] or said["training"]["outcome"] == "failed":
+    if said.get("training", {"outcome": "failed"})["outcome"] == "failed":
         sys.exit(1)
 
 
@@ -111,6 +112,12 @@ def _choose(app: App, crew: "Workers", folders: tuple[str, ...], sample: int) ->
         reading = read(app.db, crew, paths, app.config, tell)
     champion = registry.load(app.models.champion_dir())
     return choose(reading, wishes_of(app.db, champion, app.config), sample)
+
+
+def _asked_for(app: App) -> bool:
+    from core.library import lessons
+
+    return lessons.progress(app.db).total > 0
 
 
 def _told_choice(choice: "Choice", *, quiet: bool) -> dict[str, Any]:

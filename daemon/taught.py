@@ -190,6 +190,8 @@ def heard_lines(heard: Heard, all_of_it: Progress, reasons: dict[str, int]) -> l
     if all_of_it.failed:
         lines.append(f"{all_of_it.failed:,} teach nothing:")
         lines += [f"  {_files(n)}: {reason}" for reason, n in list(reasons.items())[:SHOWN]]
+    if not all_of_it.heard and not heard.waiting:
+        lines.append("There is nothing to learn from; nothing was trained.")
     if heard.waiting:
         lines.append(f"Stopped: {heard.waiting:,} still wait; go on with: genrewatch learn")
     return lines

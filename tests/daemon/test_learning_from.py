@@ -322,6 +322,27 @@ def test_what_was_heard_is_looked_through_trained_on_and_reported(
     db.close()
 
 
+def test_a_library_that_teaches_nothing_trains_nothing(tmp_path: Path) -> None:
+    """It is said, and is no success."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    retag(make_audio(folder / "a.mp3", seconds=1.0, seed=1), genre="Electronic")
+    db = open_library(_made(tmp_path / "state") / "library.db")
+    torn = LessonRow(path="/m/a.mp3", tagged=("Jazz",), genre="Jazz", artist_key="x", turn=0)
+    lessons.set_lessons(db, [replace(torn, state="failed", reason="torn")], (), NOON)
+
+    result = run(tmp_path, "learn", str(folder))
+
+    assert result.exit_code == 1
+    assert "There is nothing to learn from; nothing was trained." in result.stdout
+    db.close()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 def test_status_says_how_far_it_is(tmp_path: Path) -> None:
     """As long as something waits."""
     state = tmp_path / "state"
@@ -346,6 +367,7 @@ def test_one_at_a_time_and_a_folder_for_a_dry_run(tmp_path: Path) -> None:
     from daemon.state import State, locked
 
     assert run(tmp_path, "learn", "--dry-run").exit_code == 2
+    assert run(tmp_path, "learn").exit_code == 2
     with locked(State(root=tmp_path / "state").lessons_lock, TrainingError("busy")):
         result = run(tmp_path, "learn")
     assert isinstance(result.exception, TrainingError)
