@@ -27,12 +27,16 @@ def crowd(edits: Sequence[Edit], word: int) -> list[Edit]:
     ordered = sorted(edits, key=lambda edit: edit.at_ns)
     moments = [edit.at_ns for edit in ordered]
     place = next(number for number, edit in enumerate(ordered) if edit.word == word)
-    found: set[int] = set()
-    for first in range(bisect_left(moments, moments[place] - WINDOW_NS), place + 1):
-        end = bisect_right(moments, moments[first] + WINDOW_NS)
-        if end - first > MANY:
-            found |= set(range(first, end))
-    return [ordered[number] for number in sorted(found)]
+    earliest = bisect_left(moments, moments[place] - WINDOW_NS)
+    windows = [
+        (first, bisect_right(moments, moments[first] + WINDOW_NS))
+        for first in range(earliest, place + 1)
+    ]
+    full = [(first, end) for first, end in windows if end - first > MANY]
+    if not full:
+        return []
+    # each holds the edit, so that together they leave no gap
+    return ordered[min(first for first, _ in full) : max(end for _, end in full)]
 
 
 def whose(values: Iterable[Value]) -> str:
