@@ -70,7 +70,8 @@ def _times(db: Database, judge: Judge, count: int, rounds: int) -> list[dict[str
     for number, artist in enumerate(artists[: rounds + 1]):
         first = int(artist) * AN_ALBUM * ALBUMS_OF_AN_ARTIST
         now = BEGAN + timedelta(seconds=EDIT_S * number)
-        row = replace(_row(first), origin="person", genres=("Zydeco",))
+        edited = replace(_row(first).stamp, mtime_ns=(count + number) * EDIT_S * 10**9)
+        row = replace(_row(first), origin="person", genres=("Zydeco",), stamp=edited)
         met = Met(row=row, meaning=Meaning(origin=Origin.PERSON, kind=Kind.LABEL))
         new = replace(_row(count + number), state="pending", genres=(), origin="none")
         other = replace(new, **_whose(first))

@@ -38,7 +38,11 @@ class Blind:
         self._db = db
         self._trained = frozenset(manifest.fingerprints)
         self._answer = answer
-        self._begin()
+        self._read = evidence.NOTHING
+        self._batches: tuple[int, int, str] | None = None
+        self._told: dict[str, Testimony] = {}  # by track, the newest last
+        self._answers: dict[str, Answer | None] = {}  # asked for when they are needed
+        self._met: set[str] = set()
 
     def cases(self, same: Callable[[str, str], bool]) -> Cases:
         """Return what it said of artists of whom it had learned no track that a person named.
@@ -70,29 +74,22 @@ class Blind:
             self._answers[fingerprint] = self._answer(fingerprint)
         return self._answers[fingerprint]
 
-    def _begin(self) -> None:
-        self._read = evidence.NOTHING
-        self._batches = batches.newest_change(self._db)
-        self._told: dict[str, Testimony] = {}  # by track, the newest last
-        self._answers: dict[str, Answer | None] = {}  # asked for when they are needed
-        self._met: set[str] = set()
-
     def _read_on(self) -> None:
-        if self._batches != batches.newest_change(self._db):  # words of another weight than before
-            self._begin()
-        newest = evidence.last_voiced(self._db)
-        if newest == self._read:
-            return
-        if self._read == evidence.NOTHING:
+        newest, weights = evidence.last_voiced(self._db), batches.newest_change(self._db)
+        changed = [] if newest == self._read else evidence.voiced_since(self._db, self._read)
+        for fingerprint in changed:
+            self._answers.pop(fingerprint, None)  # it may have been heard since
+        if self._batches != weights:  # words of another weight than before
             self._read_all()
         else:
-            for fingerprint in evidence.voiced_since(self._db, self._read):
+            for fingerprint in changed:
                 self._read_one(fingerprint)
-        self._read = newest
+        self._read, self._batches = newest, weights
 
     def _read_all(self) -> None:
         rows = feedback_log.all_feedback(self._db)
         self._met = met_artists(rows, self._trained)
+        self._told.clear()
         for item in unprompted(rows):
             self._take(item)
 
@@ -100,7 +97,6 @@ class Blind:
         rows = feedback_log.feedback_of_track(self._db, fingerprint)
         self._met |= met_artists(rows, self._trained)
         self._told.pop(fingerprint, None)
-        self._answers.pop(fingerprint, None)  # it may have been heard since
         for item in unprompted(rows):
             self._take(item)
 
