@@ -9,6 +9,7 @@ from daemon.app import App
 
 if TYPE_CHECKING:
     from core.decision.vocabulary import Rename
+    from core.library.files import FileRow
     from daemon.acts import Desk
 
 __all__ = ["COMMANDS"]
@@ -20,27 +21,33 @@ __all__ = ["COMMANDS"]
 @click.pass_obj
 def review(app: App, playlist: str | None, as_json: bool) -> None:
     """answer for the files that we are not sure of, one key for a whole group"""
+    if playlist is None and not as_json:
+        _ask(app)
+        return
     from daemon import show
     from daemon.groups import group_json, grouped
-    from daemon.reviewing import known_genres, parents_of, unsure
+    from daemon.reviewing import unsure
 
     groups = grouped(unsure(app.db))
     if playlist is not None:
-        _write_playlist(app, playlist)
+        _write_playlist(app, playlist, [item.row for group in groups for item in group.files])
     if as_json:
         show.print_json([group_json(group) for group in groups])
-    if playlist is not None or as_json:
-        return
+
+
+def _ask(app: App) -> None:
     from daemon.following import settle
+    from daemon.groups import grouped
     from daemon.review import walk_through
     from daemon.review_following import ask_to_follow
+    from daemon.reviewing import known_genres, parents_of, unsure
 
+    known = known_genres(app.db, app.models.champion().genres)
     with app.desk() as desk:
-        _audit(app, desk, known_genres(app.db, groups))
+        _audit(app, desk, known)
         _ask_small_questions(app)
         left = ask_to_follow(desk, _now)
-        groups = grouped(unsure(app.db))
-        walk_through(groups, desk, _now, known_genres(app.db, groups), parents_of(app.db))
+        walk_through(grouped(unsure(app.db)), desk, _now, known, parents_of(app.db))
         if not ask_to_follow(desk, _now, left):
             settle(app.db)
 
@@ -64,11 +71,15 @@ def _ask_small_questions(app: App) -> None:
     from daemon.questions import contradictions
     from daemon.review_questions import ask_of_batches, ask_of_renames, show_conflicts
 
+    changed: list[object] = []
+
     def answer(batch: int, whose: str) -> None:
         batches.answer(app.db, batch, whose, _now())
+        changed.append(batch)
 
     def rename(offer: "Rename") -> None:
         genres.rename(app.db, offer.old, offer.new, _now())
+        changed.append(offer)
 
     ask_of_batches(batches.unanswered(app.db), answer)
     ask_of_renames(
@@ -77,18 +88,15 @@ def _ask_small_questions(app: App) -> None:
         lambda offer: taxonomy.decline_rename(app.db, offer.old, offer.new),
     )
     show_conflicts(contradictions(app.db))
-    # whose a batch is and what a name means may change every guess
-    judge = Judge(app.db, app.models, app.config.policy)
-    genres.judge_anew(app.db, judge, genres.unsure(app.db), _now)
+    if changed:  # whose a batch is and what a name means may change every guess
+        judge = Judge(app.db, app.models, app.config.policy)
+        genres.judge_anew(app.db, judge, genres.unsure(app.db), _now)
 
 
-def _write_playlist(app: App, path: str) -> None:
+def _write_playlist(app: App, path: str, rows: "list[FileRow]") -> None:
     from core.library.files import duration_of_track
-    from daemon.groups import grouped
     from daemon.playlist import write_playlist
-    from daemon.reviewing import unsure
 
-    rows = [item.row for group in grouped(unsure(app.db)) for item in group.files]
     count = write_playlist(path, rows, lambda row: duration_of_track(app.db, row.fingerprint or ""))
     click.echo(f"{count} files in {path}", err=True)
 

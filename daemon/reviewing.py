@@ -8,7 +8,6 @@ from core.decision.vocabulary import vocabulary
 from core.library import feedback_log, files, hearings, taxonomy, writes
 from core.library.files import FileRow
 from core.taxonomy import KNOWN, fold
-from daemon.groups import Group
 from daemon.status import GUESSES, Judged, judged
 
 __all__ = ["guesses_of", "known_genres", "parents_of", "unsure"]
@@ -37,11 +36,7 @@ def guesses_of(db: Database, row: FileRow) -> tuple[str, ...]:
     return tuple(genre for genre, _ in verdict.genres[: GUESSES + 1]) if verdict else ()
 
 
-def known_genres(db: Database, groups: Iterable[Group]) -> dict[str, str]:
-    """Return folded → spelled: genres that a person or the model names, and other common ones."""
-    known = {fold(genre): genre for genre in KNOWN}
-    for group in groups:
-        for item in group.files:
-            said = item.verdict.genres if item.verdict else ()
-            known |= {fold(genre): genre for genre, _ in said}
+def known_genres(db: Database, learned: Iterable[str]) -> dict[str, str]:
+    """Return folded → spelled: the genres *learned* by the model, a person's, other common ones."""
+    known = {fold(genre): genre for genre in (*KNOWN, *learned)}
     return known | feedback_log.spellings(db)

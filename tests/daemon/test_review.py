@@ -20,7 +20,7 @@ from daemon.undoing import chosen
 from daemon.writing import Lot
 from tests.factories import NOON, file_row
 from tests.filehouse import in_memory
-from tests.puppets import PaperHouse, guess, paper, read_paper
+from tests.puppets import GENRES, PaperHouse, guess, paper, read_paper
 
 FILES = 40
 REFUSED = "another write of this file is under way"
@@ -201,7 +201,7 @@ def unsure_of(house: PaperHouse, count: int, artist: str = "Nina") -> list[Path]
 def review(house: PaperHouse, answers: str) -> str:
     groups = grouped(unsure(house.db))
     with CliRunner().isolation(input=answers) as (out, _, _):
-        walk_through(groups, house.desk, house.now, known_genres(house.db, groups))
+        walk_through(groups, house.desk, house.now, known_genres(house.db, GENRES))
         return out.getvalue().decode()
 
 
