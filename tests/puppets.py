@@ -103,6 +103,7 @@ class PaperHouse:
         self.lives += 1
         self.writer = Writer(pid=self.lives, started=str(self.lives), boot="paper")
         self.db = open_library(self.root / "library.db")
+        self.db.execute("pragma synchronous = off")  # whoever dies here is no machine
         execute = self.db.execute
         self.db.execute = lambda *given: (self.point(), execute(*given))[1]  # type: ignore[method-assign]
         self.worker = Worker(self)
