@@ -74,6 +74,8 @@ def fit_shares(said: Said) -> dict[str, float]:
 
     How strongly they are drawn to the granted ones is what does best on artists left out.
     """
+    if len(set(said.kinds)) == 1:  # nothing to share
+        return dict.fromkeys(said.kinds, 1.0)
     losses = [_loss(said, _cross_fused(said, strength)) for strength in STRENGTHS]
     return _fit(said, STRENGTHS[int(np.argmin(losses))])
 
