@@ -45,11 +45,11 @@ def conflicts(
     """Return the conflicts in all feedback *rows*, the oldest first.
 
     *embeddings* has the backbone's [200] of the tracks that were heard with it; two genres are
-    one where *same* makes one word of them. Reversions are nobody's words.
+    one where *same* makes one word of them. Reversions and a program's edits are no words.
     """
     by_track: dict[str, list[FeedbackRow]] = defaultdict(list)
     for row in rows:
-        if row.kind != "reversion":
+        if row.kind != "reversion" and row.whose == "person":
             by_track[row.fingerprint].append(row)
     words = list(by_track.values())
     found = [_two_names(said, same) for said in words] + [_to_and_fro(said, same) for said in words]

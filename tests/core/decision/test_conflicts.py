@@ -1,5 +1,7 @@
 """Words that contradict each other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,7 +78,10 @@ def test_a_player_that_puts_back_is_nobody() -> None:
         for r in rows[1:]
     ]
 
+    by_program = [replace(row, whose="program") for row in rows]
+
     assert conflicts([rows[0], *by_player], NOTHING) == ()
+    assert conflicts(by_program, NOTHING) == ()
 
 
 def test_two_tracks_that_sound_the_same() -> None:
