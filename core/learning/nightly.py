@@ -236,7 +236,8 @@ def _challenger(
     request: Request, tracks: Sequence[Track], progress: Progress, check: Check
 ) -> Trained:
     before = load_starts(request.champion / STARTS, feature_groups())
-    for members in sorted({0, 1, request.members}, reverse=True):
+    fewer = [members for members in (1, 0) if members < request.members]
+    for members in (request.members, *fewer):
         recipe = Recipe(seed=request.seed, epochs=request.epochs, members=members)
         course = Course(before, request.finished, lends=True)
         pace = Pace(progress, request.seconds if members else None)
