@@ -163,7 +163,8 @@ class Walk:
         """The group without what was settled meanwhile, judged by what was answered so far."""
         if not self._answered:
             return group
-        fresh = [self._desk.judged_anew(item, self._now()) for item in group.files]
+        with progress("Judging anew", group.files) as each:
+            fresh = [self._desk.judged_anew(item, self._now()) for item in each]
         left = tuple(item for item in fresh if item is not None)
         return Group(by=group.by, name=group.name, files=left) if left else None
 

@@ -274,6 +274,7 @@ def test_best_guesses_are_counted_apart_asked_about_and_taken_back(house: PaperH
     assert [writes.writes_at(house.db, str(path))[0].cause for path in paths] == ["guess"] * 4
     assert {row.path for row in standing} == {str(path) for path in guessed}
     assert not any(item.failed for item in done)
+    assert {item.row.path for item in unsure(house.db)} == {str(path) for path in guessed}
     assert [read_paper(path)["genres"] for path in paths] == [[guess(a.name)], ["Zydeco"], [], []]
     assert house.kinds() == ["confirmation", "correction"]
 
