@@ -20,6 +20,7 @@ from core.decision.feedback import Origin
 from core.decision.memory import Evidence
 from core.decision.policy import NEVER, Decision, Standing, decide, threshold_of
 from core.decision.promise import Cases, Footing, footing, joined, promise, promised_before
+from core.decision.prototypes import Imprints, imprints, likely, with_own
 from core.decision.surety import Surety, signs, sureness
 from core.decision.verdict import (
     GenreConfidence,
@@ -31,6 +32,7 @@ from core.decision.verdict import (
 from core.decision.vocabulary import Vocabulary, above, vocabulary
 from core.errors import ModelError
 from core.library import feedback_log, hearings, taxonomy
+from core.library.evidence import Voiced
 from core.library.files import FileRow
 from core.library.hearings import HearingRow, VerdictRow
 from core.registry import Answers, Calibration, Manifest
@@ -92,6 +94,7 @@ class Judge:
         self._spreads: tuple[Known, int, Spread] | None = None  # of a model, good up to a hearing
         self._answers: tuple[Model, Blind] | None = None
         self._voices = Voices(db)
+        self._own: tuple[Voiced, Vocabulary, Imprints | None] | None = None  # as of these
 
     def model(self) -> Model:
         """Return the champion, verified once; raises ModelError where it is damaged."""
@@ -144,9 +147,22 @@ class Judge:
         }
 
     def _heard(self, hearing: HearingRow) -> Verdict:
-        """What the model alone says, in the person's names, without those that nobody uses."""
-        names = self.vocabulary()
-        return memory.without(names.verdict(self.by_model(hearing)), names.faded)
+        """What the model says in the person's names, and what sounds like those it never learned.
+
+        Without those that nobody uses.
+        """
+        names, known, own = self.vocabulary(), self.model().known, self._imprinted()
+        heard = names.verdict(self.by_model(hearing))
+        if heard.genres and known and own and hearing.embedding is not None:
+            heard = with_own(heard, likely(hearing.embedding, own, known))
+        return memory.without(heard, names.faded)
+
+    def _imprinted(self) -> Imprints | None:
+        """Return where the person's own names lie, read anew when there is another word."""
+        voiced, names = self._voices.all(), self.vocabulary()
+        if self._own is None or self._own[0] is not voiced or self._own[1] is not names:
+            self._own = (voiced, names, imprints(voiced, names.key, names.suggested))
+        return self._own[2]
 
     def _finished(self, hearing: HearingRow, heard: Verdict, said: Evidence) -> Verdict:
         """*heard* and *said* as one, without what a person refused, spelled as they do."""
@@ -181,7 +197,7 @@ class Judge:
             hearing.embedding, voiced, but=hearing.fingerprint, learned=learned
         )
         whole = replace(said, neighbours=near, spelled={**spelled, **said.spelled})
-        return self.vocabulary().evidence(whole)
+        return names.evidence(whole, imprinted=self.model().known is not None)
 
     def vocabulary(self) -> Vocabulary:
         """Return the person's names, read anew when there is another model, word or alias."""

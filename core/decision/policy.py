@@ -137,10 +137,10 @@ def _none_of_them(verdict: Verdict) -> str:
 def _unsure(verdict: Verdict, threshold: float) -> str:
     best = verdict.genres[0]
     guess = f"{best.genre} at {best.confidence:.0%}"
+    if verdict.unproven:
+        return f"{guess}, but a new name of yours, and no evidence yet to keep the promise for it"
     if threshold > 1:
         return f"{guess}, but no evidence yet to keep the promise"
-    if verdict.sure >= threshold:
-        return f"{guess}, but a new name of yours, and no evidence yet to keep the promise for it"
     if verdict.right is not None:
         guess += f", right with a chance of {verdict.right:.0%}"
     return f"{guess}, below the {threshold:.0%} needed"

@@ -116,10 +116,14 @@ class Vocabulary:
         suggested = self._joined(verdict.suggested)
         return replace(verdict, genres=genres, suggested=suggested, right=right)
 
-    def evidence(self, said: Evidence) -> Evidence:
-        """Return what is *said* in the person's names; neighbours only say what may be proposed."""
-        near = self._counts(said.neighbours)
-        may = {key: weight for key, weight in near.said.items() if self.may_propose(key)}
+    def evidence(self, said: Evidence, *, imprinted: bool = False) -> Evidence:
+        """Return what is *said* in the person's names; neighbours only say what may be proposed.
+
+        Where new names are *imprinted*, they are proposed by that, and neighbours say none.
+        """
+        near, known = self._counts(said.neighbours), self.learned
+        proposed = known if imprinted else known | self.suggested
+        may = {key: weight for key, weight in near.said.items() if key in proposed}
         return replace(
             said,
             track=None if said.track is None else self.named(said.track),
@@ -129,10 +133,6 @@ class Vocabulary:
             neighbours=replace(near, said=may),
             spelled={self.key(genre): self.named(genre) for genre in said.spelled.values()},
         )
-
-    def rejected(self, folded: Iterable[str]) -> frozenset[str]:
-        """Return which genres are meant by those that a person refused."""
-        return frozenset(self.key(genre) for genre in folded)
 
     def unproven(self, verdict: Verdict, said: Evidence) -> bool:
         """Say whether the first genre is the person's own and nothing but its sound speaks for it.
@@ -145,10 +145,6 @@ class Vocabulary:
         key = self.key(verdict.best.genre)
         spoken = (said.album.said, said.artist.said, said.composer.said)
         return key not in self.learned and not any(counts.get(key) for counts in spoken)
-
-    def may_propose(self, genre: str) -> bool:
-        """Say whether music of whoever it be may be called so by its sound."""
-        return self.key(genre) in self.learned | self.suggested
 
     def _joined(self, items: Sequence[GenreConfidence]) -> tuple[GenreConfidence, ...]:
         total: dict[str, float] = defaultdict(float)

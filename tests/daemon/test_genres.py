@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from core import registry
+from core.decision.beyond import Known
 from core.decision.policy import Action
 from core.library import taxonomy
 from core.library.feedback_log import FeedbackRow, record_feedback
@@ -22,6 +24,8 @@ from daemon.genres import alias, parent
 from daemon.judge import Judge
 from tests.factories import NOON, file_row
 from tests.puppets import GENRES, PaperHouse
+
+BASE = next((Path(__file__).parents[2] / "core" / "base").glob("base-?"))  # with a backbone
 
 
 @pytest.fixture
@@ -167,7 +171,11 @@ def judging(house: PaperHouse, policy: Policy | None = None) -> Judge:
 
 
 def heard(
-    db: Database, name: str, *scores: float, artist: str = "Eve"
+    db: Database,
+    name: str,
+    *scores: float,
+    artist: str = "Eve",
+    embedding: NDArray[np.float32] | None = None,
 ) -> tuple[HearingRow, FileRow]:
     """A track that was heard, with the model's *scores* for Rock, Jazz and Folk."""
     each = np.array(scores, np.float32)[None, None]
@@ -179,7 +187,7 @@ def heard(
         segments=1,
         track_features=np.zeros((2, 135), np.float32),
         pooled_scores=each[:, 0],
-        embedding=np.ones(200, np.float32),
+        embedding=np.ones(200, np.float32) if embedding is None else embedding,
         scores=each,
     )
     row = file_row(f"/m/{name}.mp3", fingerprint=name, artist=artist)
@@ -202,19 +210,41 @@ def test_the_next_file_of_an_artist_has_the_new_name_at_once(house: PaperHouse) 
 
 
 def test_a_new_name_is_suggested_by_its_sound_and_not_written(house: PaperHouse) -> None:
-    """From three tracks of two artists on; a threshold of one's own stands alone."""
+    """From three tracks of two artists on."""
     for name, artist in (("f1", "Ann"), ("f2", "Ann"), ("f3", "Bob")):
         heard(house.db, name, 0.0, 0.0, 0.0, artist=artist)
         say(house.db, name, "Zouk", artist=artist)
     new = heard(house.db, "f4", 0.0, 0.0, 0.0)
-    promised, free = judging(house, Policy(precision=0.5)), judging(house)
+    judge = judging(house, Policy(precision=0.5))
 
-    verdict = promised.verdict(*new)
+    verdict = judge.verdict(*new)
+    decision = judge.decide(verdict, new[1])
 
     assert verdict.genres[0].genre == "Zouk"
     assert verdict.unproven
-    assert promised.decide(verdict, new[1]).action is Action.NOT_SURE
-    assert free.decide(free.verdict(*new), new[1]).action is Action.WRITE
+    assert decision.action is Action.NOT_SURE
+    assert "a new name of yours" in decision.reason
+
+
+def test_a_new_name_is_known_by_how_its_tracks_sound(house: PaperHouse) -> None:
+    """Beside what the model learned, in the space in which its genres spread alike."""
+    judge = judging(house, Policy(precision=0.5))
+    known = Known.of(registry.load_beyond(registry.load(BASE)) or {})
+    judge.model().known = known
+    middle = known.places.mean(axis=0)
+    away = (middle + 9 * (known.places[0] - middle)).astype(np.float32)
+    for name, artist in (("f1", "Ann"), ("f2", "Ann"), ("f3", "Bob")):
+        heard(house.db, name, 0.0, 0.0, 0.0, artist=artist, embedding=away)
+        say(house.db, name, "Zouk", artist=artist)
+
+    alike = judge.verdict(*heard(house.db, "f4", 1.0, 0.0, 0.0, embedding=away))
+    other = judge.verdict(*heard(house.db, "f5", 1.0, 0.0, 0.0, embedding=middle))
+
+    assert alike.genres[0].genre == "Zouk"
+    assert alike.unproven
+    assert alike.evidence == "tracks of yours that sound alike"
+    assert other.genres[0].genre == "Rock"
+    assert other.genres[-1].genre == "Zouk"
 
 
 def test_what_was_corrected_to_an_alias_was_not_refused(house: PaperHouse) -> None:
