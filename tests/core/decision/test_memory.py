@@ -356,3 +356,30 @@ def test_neighbours_of_a_learned_genre_must_be_close() -> None:
 
     assert memory.neighbours(heard, voiced, but="", learned={"Jazz"})[0] == Counts()
     assert memory.neighbours(heard, voiced, but="")[0].said["jazz"] > 0.2
+
+
+def test_the_model_decides_between_an_artists_genres(db: Database) -> None:
+    """Not the count of what was said: two rock files and one of jazz, but this sounds like jazz."""
+    say(db, "f1", "label", "Rock", old="Pop", artist="Ann")
+    say(db, "f2", "label", "Rock", old="Pop", artist="Ann")
+    say(db, "f3", "label", "Jazz", old="Pop", artist="Ann")
+    genres = (
+        GenreConfidence(genre="Jazz", confidence=0.97),
+        GenreConfidence(genre="Rock", confidence=0.03),
+    )
+
+    found = memory.blend(
+        replace(VERDICT, genres=genres), memory.recall(db, "new", keys_of(artist="Ann"))
+    )
+
+    assert found.genres[0].genre == "Jazz"
+
+
+def test_a_genre_that_the_model_has_not_learned_is_not_heard_against() -> None:
+    """It neither gains nor loses by what the model hears, having no word for it."""
+    said = Evidence(artist=Counts(said={"zydeco": 2.0, "rock": 1.0}))
+
+    found = memory.blend(VERDICT, said)
+
+    shares = {fold(item.genre): item.confidence for item in found.genres}
+    assert shares["zydeco"] == pytest.approx(2.0 / (3.0 + KAPPA))
