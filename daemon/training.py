@@ -25,7 +25,7 @@ from daemon.limits import trainer_mb
 from daemon.patience import NO_START, WAITS, Machine, to_learn, too_little, wait
 from daemon.state import State, locked
 
-__all__ = ["Background", "Outcome", "retrain", "train_from_samples"]
+__all__ = ["Background", "Outcome", "finish", "retrain", "train_from_samples"]
 
 log = structlog.get_logger(__name__)
 
@@ -190,7 +190,7 @@ def _train(
             began = True
             progress(message)
             if message.get("event") == "done":
-                return _finish(models, message, version, champion)
+                return finish(models, message, version, champion)
     except TrainingError as error:
         if began or (stopped is not None and stopped.is_set()):
             raise
@@ -244,7 +244,7 @@ def _backbone(config: Config) -> list[str]:
     return ["--backbone", backbone_folder(config.model) or "none"]
 
 
-def _finish(
+def finish(
     models: registry.Registry, message: dict[str, Any], version: str, champion: Path
 ) -> Outcome:
     """Put the challenger to use if it won, and against the model that is still in use."""

@@ -53,9 +53,8 @@ def collected(
         champion=Said(
             genres=champion.genres, probabilities=_champions(champion, replay, tracks, then)
         ),
-        challenger=Said(
-            genres=trained.genres, probabilities=_deployed(trained, challenger)[judged]
-        ),
+        challenger=Said(genres=trained.genres, probabilities=trained.out_of_fold[judged]),
+        deployed=_deployed(trained, challenger)[judged],
         arrived=np.array([track.arrived for track in tracks]),
     )
 
@@ -108,14 +107,8 @@ def _champions(
 
 
 def _deployed(trained: Trained, challenger: Manifest) -> Words:
-    """The challenger's words out of fold, as confident as its calibration.json makes them.
-
-    Where that is what was fitted, they are those calibrated without the artist.
-    """
+    """The challenger's words out of fold, as confident as its calibration.json makes them."""
     written = registry.load_calibration(challenger)
-    same = np.isclose(written.temperature, trained.calibration.temperature, atol=1e-5)
-    if same and np.allclose(written.bias, trained.calibration.bias, atol=1e-5):
-        return trained.out_of_fold
     return calibrate(trained.pooled, written.temperature, np.array(written.bias))
 
 

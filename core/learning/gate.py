@@ -33,6 +33,7 @@ MIN_TRACKS = 30  # fewer say nothing either way
 F1_MARGIN = 0.03
 CALIBRATION_MARGIN = 0.02
 GENRE_TRACKS, GENRE_MARGIN = 20, 0.10  # a genre with so many tracks may not lose more
+FEW_TRACKS, KNOWN = 5, 0.25  # of what it was trained on, a finished model knows more than that
 DOUBT = 0.1  # a loss that chance alone brings more often than this is no loss
 
 
@@ -72,6 +73,7 @@ class Evidence:
     champion: Said
     challenger: Said
     arrived: NDArray[np.bool_] | None = None  # [tracks], whether a library's tags say it
+    deployed: NDArray[np.float64] | None = None  # the challenger's, as sure as it was written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +123,15 @@ def compare(evidence: Evidence) -> Decision:
         return Decision(outcome=Outcome.REFUSED, reasons=(reason,), figures={})
     old, new = evidence.champion.over(genres), evidence.challenger.over(genres)
     figures = _overall(old[known], new[known], truth[known], evidence.groups[known])
-    figures |= _labelled(old, new, truth, evidence.labelled, "labels")
-    figures |= _labelled(old, new, truth, evidence.newest, "newest")
-    against = [*_against(figures), *_against_genres(old, new, truth, known, genres)]
+    if evidence.deployed is not None:
+        written = replace(evidence.challenger, probabilities=evidence.deployed).over(genres)
+        excess = _calibration_gain(old[known], written[known], truth[known])
+        figures["calibration_error_gain"] = max(figures["calibration_error_gain"], excess)
+    right = (old.argmax(axis=1) == truth, new.argmax(axis=1) == truth)
+    for name, some in (("labels", evidence.labelled), ("newest", evidence.newest)):
+        figures |= _of_these(name, right[0][some], right[1][some], evidence.groups[some])
+    lost = _against_genres(*right, truth, evidence.groups, known, genres)
+    against = [*_against(figures), *lost]
     if against:
         return Decision(outcome=Outcome.REFUSED, reasons=tuple(against), figures=figures)
     return Decision(outcome=Outcome.PROMOTED, reasons=(_praise(figures),), figures=figures)
@@ -139,7 +147,6 @@ def _overall(
     gain, low, _ = evaluate.paired_gain(was, now, groups)
     size = old.shape[1]
     f1 = [evaluate.macro_f1(evaluate.confusion(p.argmax(axis=1), truth, size)) for p in (old, new)]
-    error = [evaluate.calibration_error(p, truth) for p in (old, new)]
     return {
         "tracks": float(len(truth)),
         "artists": float(len(np.unique(groups))),
@@ -148,32 +155,39 @@ def _overall(
         "gain": gain,
         "gain_low": low,
         "macro_f1_gain": f1[1] - f1[0],
-        "calibration_error_gain": error[1] - error[0],
+        "calibration_error_gain": _calibration_gain(old, new, truth),
     }
 
 
-def _labelled(
-    old: NDArray[np.float64],
-    new: NDArray[np.float64],
-    truth: NDArray[np.int64],
-    labelled: NDArray[np.bool_],
-    name: str,
+def _calibration_gain(
+    old: NDArray[np.float64], new: NDArray[np.float64], truth: NDArray[np.int64]
+) -> float:
+    return evaluate.calibration_error(new, truth) - evaluate.calibration_error(old, truth)
+
+
+def _of_these(
+    name: str, was: NDArray[np.bool_], now: NDArray[np.bool_], groups: NDArray[np.int32]
 ) -> dict[str, float]:
-    was, now = ((words.argmax(axis=1) == truth)[labelled] for words in (old, new))
     return {
-        name: float(labelled.sum()),
+        name: float(len(was)),
         f"{name}_right_champion": float(was.sum()),
         f"{name}_right_challenger": float(now.sum()),
-        f"{name}_loss_by_chance": loss_by_chance(was, now),
+        f"{name}_loss_by_chance": loss_by_chance(was, now, groups),
     }
 
 
-def loss_by_chance(was: NDArray[np.bool_], now: NDArray[np.bool_]) -> float:
-    """Return how often chance alone loses as much: McNemar's test, one-sided, mid-p.
+def loss_by_chance(
+    was: NDArray[np.bool_], now: NDArray[np.bool_], groups: NDArray[np.int32]
+) -> float:
+    """Return how often chance alone loses as much: McNemar's test, one-sided, mid-p, by artist.
 
-    *was* and *now* [tracks] say which answers were right. Fagerland et al. 2013.
+    *was* and *now* [tracks] say which answers were right. An artist of *groups* [tracks] lost
+    where more of his were right before: his tracks stand or fall together, so that each
+    counted alone would see a loss in every second change. Fagerland et al. 2013.
     """
-    lost, won = int(np.sum(was & ~now)), int(np.sum(now & ~was))
+    _, index = np.unique(groups, return_inverse=True)
+    change = np.bincount(index, now.astype(float) - was)
+    lost, won = int(np.sum(change < 0)), int(np.sum(change > 0))
     ways = [math.comb(lost + won, k) for k in range(lost, lost + won + 1)]
     return float((sum(ways) - ways[0] / 2) / 2 ** (lost + won))
 
@@ -202,19 +216,21 @@ def _against(figures: dict[str, float]) -> list[str]:
 
 
 def _against_genres(
-    old: NDArray[np.float64],
-    new: NDArray[np.float64],
+    was: NDArray[np.bool_],
+    now: NDArray[np.bool_],
     truth: NDArray[np.int64],
+    groups: NDArray[np.int32],
     known: NDArray[np.bool_],
     genres: Sequence[str],
 ) -> list[str]:
-    was, now = old.argmax(axis=1) == truth, new.argmax(axis=1) == truth
-    against: list[str] = []
-    for number, genre in enumerate(genres):
-        mine = known & (truth == number)
-        lost = float(was[mine].mean() - now[mine].mean()) if mine.any() else 0.0
-        chance = loss_by_chance(was[mine], now[mine])
-        if mine.sum() >= GENRE_TRACKS and lost > GENRE_MARGIN and chance < DOUBT:
+    """What was lost in the genres that are filled well, each doubted for there being others."""
+    parts = {genre: known & (truth == number) for number, genre in enumerate(genres)}
+    filled = {genre: mine for genre, mine in parts.items() if mine.sum() >= GENRE_TRACKS}
+    against = []
+    for genre, mine in filled.items():
+        lost = float(was[mine].mean() - now[mine].mean())
+        chance = loss_by_chance(was[mine], now[mine], groups[mine])
+        if lost > GENRE_MARGIN and chance < DOUBT / len(filled):
             against.append(f"it finds {lost:.0%} less of the {genre} tracks")
     return against
 
@@ -237,8 +253,8 @@ def against_finished(
     """Return what speaks against a *finished* model by its words on what it was trained on.
 
     They prove no worth, but must be no worse than the words *unheard* [tracks, G] of those
-    that were trained without the track: else something went wrong in the last training, or
-    in writing it.
+    that were trained without the track, else something went wrong in the last training or in
+    writing it; and a genre that it does not even know of these has collapsed.
     """
     was, now = unheard.argmax(axis=1) == truth, finished.argmax(axis=1) == truth
     if not np.isfinite(finished).all():
@@ -248,10 +264,10 @@ def against_finished(
             f"finished, it is right on {now.mean():.0%} of {len(truth)} tracks that it was trained"
             f" on; before it knew them, on {was.mean():.0%}"
         ]
-    everything = np.ones(len(truth), dtype=bool)
     return [
-        f"finished, {reason}"
-        for reason in _against_genres(unheard, finished, truth, everything, genres)
+        f"of the {genre} tracks that it was trained on it knows {now[truth == number].mean():.0%}"
+        for number, genre in enumerate(genres)
+        if np.sum(truth == number) >= FEW_TRACKS and now[truth == number].mean() < KNOWN
     ]
 
 

@@ -122,8 +122,18 @@ def test_loss_by_chance_is_the_table_s(lost: int, won: int, chance: float) -> No
     """McNemar's mid-p, by hand: half of the observed outcome, all of the worse ones."""
     was = np.array([True] * lost + [False] * won + [True])
     now = np.array([False] * lost + [True] * won + [True])
+    each = np.arange(len(was), dtype=np.int32)
 
-    assert loss_by_chance(was, now) == pytest.approx(chance)
+    assert loss_by_chance(was, now, each) == pytest.approx(chance)
+
+
+def test_an_artist_loses_once() -> None:
+    """However many tracks of his: they stand or fall together."""
+    was, now = np.ones(12, dtype=bool), np.zeros(12, dtype=bool)
+    one, two = np.zeros(12, dtype=np.int32), np.repeat([0, 1], 6).astype(np.int32)
+
+    assert loss_by_chance(was, now, one) == pytest.approx(0.25)
+    assert loss_by_chance(was, now, two) == pytest.approx(0.125)
 
 
 def test_a_label_lost_by_chance_keeps_nobody_out() -> None:
@@ -176,8 +186,9 @@ def test_a_model_spoilt_at_the_end_is_found_out() -> None:
 
     assert against_finished(good, before, TRUTH, GENRES) == []
     assert "right on 3" in against_finished(words(TRUTH, 0.33, seed=3), before, TRUTH, GENRES)[0]
-    half = np.where((np.arange(600) % 2 == 0)[:, None], collapsed, good)
-    assert "Rock" in against_finished(half, before, TRUTH, GENRES)[0]
+    mostly = np.where((np.arange(600) % 9 == 0)[:, None], collapsed, good)
+    mostly[(TRUTH == 2) & (np.arange(600) < 450)] = np.eye(3)[0]
+    assert "of the Rock" in against_finished(mostly, mostly, TRUTH, GENRES)[0]
     assert "no number" in against_finished(good * np.nan, before, TRUTH, GENRES)[0]
 
 
