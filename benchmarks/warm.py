@@ -16,27 +16,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlite_utils import Database
 
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.hearings import heard_excerpts
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Arrays, Store, cache_dir, digest
-from benchmarks.learning.library import Clip, Half, half, shipped
+from benchmarks.learning.library import Clip, Half, half
 from core import registry
 from core.analysis.features import FEATURE_VERSION
 from core.decision.arrived import Tagged, Wishes
 from core.learning import evaluate
-from core.learning.dataset import Track, from_lessons
-from core.learning.evidence import says
-from core.learning.fitting import Recipe, no_check
-from core.learning.lessons import look
+from core.learning.dataset import Track, from_lessons, genres_of
+from core.learning.fitting import Recipe, Studio
+from core.learning.lessons import look_among
+from core.learning.members import Ensemble
 from core.learning.networks import use_cores
-from core.learning.nightly import Request, night
-from core.learning.train import backbone_named, tags_in
+from core.learning.nightly import learnable
+from core.learning.train import backbone_named, feature_groups, pooled_by, tags_in
 from core.library import files, hearings, lessons
 from core.library.hearings import HearingRow
+from core.library.lessons import Learned
 from core.library.schema import open_library
-from core.registry import backbone_source
 from daemon.config import Policy
 from daemon.learning_from import Reading, choose, queue_up
 
@@ -48,9 +49,10 @@ WRONG = 0.08  # share of the tags that name another genre
 EMPTY = 0.05  # share that says nothing
 OWN = 3  # genres that the base has not learned, where the library has some of its own
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-CODE = ("core.learning.nightly", "core.learning.lessons", "core.decision.arrived", "core.registry")
+CODE = ("core.learning.train", "core.learning.fitting", "core.decision.arrived")
 NOTHING = ("Other", "Unknown", "<Unknown>")
 MARGIN = -0.03  # as the gate has it
+Fitted = tuple[tuple[str, ...], Ensemble]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,8 @@ def measure(bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> dict[st
         "protocol": "half of the artists trains the base, half of the others is tagged, the rest"
         " is judged; no artist is on two sides; intervals by artist",
         "halves": 2 * len(seeds),
-        "recipe": "the program's own without its transformers",
+        "recipe": "the linear members of the program's ensemble, which its head on the embedding"
+        " leads; no transformers, no gate",
     }
     for name in names:
         runs = []
@@ -119,22 +122,28 @@ def _warmed(bench: Bench, case: Case, side: Half) -> Arrays:
     """Live through one library: learn from its tagged half, judge the other, before and after."""
     side = _without(side, _own_genres(side, case.own))
     taught, held = _split(side)
-    with tempfile.TemporaryDirectory() as folder:
-        room = Path(folder)
-        champion = shipped(bench, side, room / "models")
-        tags, wrong = _tags(taught, case, side)
-        made, doubted, learned = _learn(bench, case, champion, tags, taught, room)
-        before = _right(champion, held)
-        after = _right(made or champion, held)
-        return {
-            "before": before,
-            "after": after,
-            "used": after if made and _promoted(made) else before,
-            "artist": np.array([clip.who for clip in held]),
-            "new": np.array([clip.genre not in registry.load(champion).genres for clip in held]),
-            "wrong": np.isin(learned, wrong),
-            "doubted": np.isin(learned, doubted),
-        }
+    tags, wrong = _tags(taught, case, side)
+    cold = _fitted(bench, side.base)
+    learned, doubted = _learned(bench, case, side, tags, taught)
+    said, _ = learnable(from_lessons(learned), genres_of(side.base))
+    warm = _fitted(bench, (*side.base, *said))
+    names = [item.fingerprint for item in learned]
+    return {
+        "before": _right(cold, held),
+        "after": _right(warm, held),
+        "artist": np.array([clip.who for clip in held]),
+        "new": np.array([clip.genre not in genres_of(side.base) for clip in held]),
+        "known": np.array([clip.genre in warm[0] for clip in held]),  # when it is warm
+        "wrong": np.isin(names, wrong),
+        "doubted": np.isin(names, doubted),
+    }
+
+
+def _fitted(bench: Bench, tracks: Sequence[Track]) -> Fitted:
+    """The linear members of the program's ensemble, trained on *tracks*, and their genres."""
+    genres = genres_of(tracks)
+    studio = Studio(genres, feature_groups(), Recipe(members=0), bench.tags)
+    return genres, studio.train(tracks)
 
 
 def _own_genres(side: Half, count: int) -> frozenset[str]:
@@ -183,62 +192,34 @@ def _spelled(genre: str, rng: np.random.Generator) -> str:
     return str(rng.choice([*ways, *joined]))
 
 
-def _learn(
-    bench: Bench,
-    case: Case,
-    champion: Path,
-    tags: Sequence[Tagged],
-    taught: Sequence[Clip],
-    room: Path,
-) -> tuple[Path | None, list[str], list[str]]:
-    """Clean, hear (from what is kept), doubt, train: the model made, what is doubted, learned."""
+def _learned(
+    bench: Bench, case: Case, side: Half, tags: Sequence[Tagged], taught: Sequence[Clip]
+) -> tuple[list[Learned], list[str]]:
+    """Clean, hear (from what is kept), doubt: what is learned, and which of it is doubted."""
     clips = {clip.path: clip for clip in taught}
-    known = registry.load(champion).genres
-    policy = Policy()
+    known, policy = genres_of(side.base), Policy()
     wishes = Wishes(known=known, empty=policy.empty_values, broad=policy.broad_genres)
     choice = choose(Reading(files=tuple(tags), unread=()), wishes, len(tags))
-    db = open_library(room / "library.db")
-    try:
+    with tempfile.TemporaryDirectory() as room:
+        db = open_library(Path(room) / "library.db")
         queue_up(db, choice, ["/"], NOON)
         for lesson in choice.sample:
             _hear(db, lesson.path, clips[lesson.path].track)
-        doubted = _doubt(bench, champion, db) if case.doubting else []
+        doubted = _doubt(bench, side, db) if case.doubting else []
         learned = lessons.learned(db, FEATURE_VERSION)
-    finally:
         db.close()
-    request = Request(
-        champion=champion,
-        out=room / "models",
-        version="warm-1",
-        created=NOON.isoformat(),
-        members=0,
-        backbone=_source(bench),
-        tags=bench.tags,
-        lessons=learned,
-    )
-    done = night(request, (), lambda stage, done, total: None, no_check)
-    made = room / "models" / "warm-1" if done.version else None
-    if made is not None:
-        (room / "outcome").write_text(done.outcome.value, "utf-8")
-    return made, doubted, [item.fingerprint for item in learned]
+    return learned, doubted
 
 
-def _promoted(made: Path) -> bool:
-    return (made.parent.parent / "outcome").read_text("utf-8") == "promoted"
-
-
-def _doubt(bench: Bench, champion: Path, db: Any) -> list[str]:
+def _doubt(bench: Bench, side: Half, db: Database) -> list[str]:
     said = from_lessons(lessons.learned(db, FEATURE_VERSION))
-    found, _ = look(champion, said, backbone=_source(bench), tags=bench.tags)
+    kept, _ = learnable(said, genres_of(side.base))
+    found = look_among((*side.base, *kept), bench.tags)
     lessons.doubt(db, {doubt.fingerprint: doubt.probability for doubt in found})
     return [doubt.fingerprint for doubt in found]
 
 
-def _source(bench: Bench) -> str | None:
-    return backbone_source(Path(bench.folder)) if bench.folder else "made up"
-
-
-def _hear(db: Any, path: str, track: Track) -> None:
+def _hear(db: Database, path: str, track: Track) -> None:
     """Keep what was heard of the clip, as `learn` does of a file."""
     summary = np.stack([track.features.mean(axis=0), track.features.std(axis=0)])
     row = HearingRow(
@@ -257,12 +238,11 @@ def _hear(db: Any, path: str, track: Track) -> None:
     lessons.mark_heard(db, path, track.fingerprint, NOON)
 
 
-def _right(model: Path, held: Sequence[Clip]) -> NDArray[np.bool_]:
+def _right(model: Fitted, held: Sequence[Clip]) -> NDArray[np.bool_]:
     """Whether the model's first genre is the clip's, [held]."""
-    manifest = registry.load(model)
-    words = says(manifest, [clip.track for clip in held])
-    first = [manifest.genres[place] for place in words.argmax(axis=1)]
-    return np.array([genre == clip.genre for genre, clip in zip(first, held, strict=True)])
+    genres, ensemble = model
+    first = pooled_by(ensemble, [clip.track for clip in held]).argmax(axis=1)
+    return np.array([genres[n] == clip.genre for n, clip in zip(first, held, strict=True)])
 
 
 # --- figures --------------------------------------------------------------------------------
@@ -271,7 +251,7 @@ def _right(model: Path, held: Sequence[Clip]) -> NDArray[np.bool_]:
 def _figures(runs: Sequence[Arrays]) -> dict[str, Any]:
     whole = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
     _, groups = np.unique(whole["artist"], return_inverse=True)
-    right = {name: whole[name].astype(float) for name in ("before", "after", "used")}
+    right = {name: whole[name].astype(float) for name in ("before", "after")}
     gain = _span(right["before"], right["after"], groups)
     new = whole["new"]
     wrong, doubted = whole["wrong"], whole["doubted"]
@@ -282,8 +262,7 @@ def _figures(runs: Sequence[Arrays]) -> dict[str, Any]:
         "before": _span(np.zeros(len(groups)), right["before"], groups),
         "after": _span(np.zeros(len(groups)), right["after"], groups),
         "gain": gain,
-        "gain_with_the_gate": _span(right["before"], right["used"], groups),
-        **_of_new(right, groups, new),
+        **_of_new(right, groups, new, whole["known"]),
         "wrong_tags": int(wrong.sum()),
         "doubted": int(doubted.sum()),
         "doubted_rightly": _share(wrong & doubted, doubted),
@@ -293,15 +272,26 @@ def _figures(runs: Sequence[Arrays]) -> dict[str, Any]:
 
 
 def _of_new(
-    right: Mapping[str, NDArray[np.float64]], groups: NDArray[np.int64], new: NDArray[np.bool_]
+    right: Mapping[str, NDArray[np.float64]],
+    groups: NDArray[np.int64],
+    new: NDArray[np.bool_],
+    known: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """The same of genres that the base had not learned, and of the others."""
+    """The same of genres that the base had not learned, and of the others.
+
+    Some of these are too rare in the library to be learned; those that are not stand apart.
+    """
     if not new.any():
         return {}
+    apart = new & known
     return {
         "gain_on_its_own_genres": _span(right["before"][new], right["after"][new], groups[new]),
         "gain_on_the_others": _span(right["before"][~new], right["after"][~new], groups[~new]),
         "of_its_own_genres": int(new.sum()),
+        "of_those_frequent_enough": int(apart.sum()),
+        "right_on_those": _span(np.zeros(apart.sum()), right["after"][apart], groups[apart])
+        if apart.any()
+        else None,
     }
 
 
