@@ -4,17 +4,18 @@ Shared by the daemon, which has read a speaking file twice by then, and by the c
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from core.decision.batches import MANY, WINDOW_NS, crowd, whose
+from core.decision.batches import WINDOW_NS, crowds, whose
 from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Known, Met, Reading, is_same_track, meet
 from core.library import batches, feedback_log, files, writes
+from core.library.batches import Edit
 from core.library.codec import as_time
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "is_known_elsewhere",
+    "join_batches",
     "learn_spellings",
     "meet_glance",
     "meet_probe",
@@ -178,15 +180,22 @@ def _as_edit(said: FeedbackRow, row: FileRow, before: FileRow | None) -> Feedbac
     )
 
 
+def join_batches(db: Database) -> None:
+    """Find the batches among all words; those that came back from the log know of none."""
+    with writing(db):
+        _gather(db, batches.all_edits(db))
+
+
 def _join_batch(db: Database, edit: int) -> None:
     """Find out whether the word *edit* is one of many in a short time, and whose those are."""
-    near = batches.edits_near(db, edit, WINDOW_NS)
-    if len(near) <= MANY:
-        return
-    together = crowd(near, edit)
-    if together:
-        batch = batches.gather(db, together)
-        batches.set_whose(db, batch, whose(batches.values_of(db, batch)))
+    _gather(db, batches.edits_near(db, edit, WINDOW_NS))
+
+
+def _gather(db: Database, edits: Sequence[Edit]) -> None:
+    for together in crowds(edits):
+        if any(edit.batch is None for edit in together):
+            batch = batches.gather(db, together)
+            batches.set_whose(db, batch, whose(batches.values_of(db, batch)))
 
 
 def recover(

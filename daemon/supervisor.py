@@ -207,6 +207,7 @@ class Supervisor:
         self._scan.begin()
         self._folders.begin()
         self._recover()
+        meeting.join_batches(self._db)
         self._begun = True
 
     def _once(self) -> None:

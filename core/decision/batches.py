@@ -4,13 +4,13 @@ Pure: times and values in, which edits are one batch and whose it seems to be ou
 is obeyed at once whatever is found here; it only says how much the words weigh for others.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable
 
 from core.library.batches import Edit, Value
 from core.taxonomy import fold_all
 
-__all__ = ["MANY", "WINDOW_NS", "crowd", "whose"]
+__all__ = ["MANY", "WINDOW_NS", "crowds", "whose"]
 
 MANY = 20  # edits of more files within the window are a batch: nobody types so fast
 WINDOW_NS = 120 * 10**9
@@ -18,25 +18,24 @@ SAME = 0.9  # so much of a batch has one genre where a person chose it for all o
 OTHERS = 0.1  # in more of the saves other fields changed, too: a tagger fills in what it found
 
 
-def crowd(edits: Sequence[Edit], word: int) -> list[Edit]:
-    """Return the *edits* that the one numbered *word* is a batch with, itself included.
+def crowds(edits: Iterable[Edit]) -> list[list[Edit]]:
+    """Return the batches among *edits*, each in the order of time.
 
-    None where they are few. A batch may last longer than the window: it is whatever shares a
-    window of WINDOW_NS that holds more than MANY.
+    A batch may last longer than the window: it is whatever windows of WINDOW_NS with more than
+    MANY edits have in common.
     """
     ordered = sorted(edits, key=lambda edit: edit.at_ns)
     moments = [edit.at_ns for edit in ordered]
-    place = next(number for number, edit in enumerate(ordered) if edit.word == word)
-    earliest = bisect_left(moments, moments[place] - WINDOW_NS)
-    windows = [
-        (first, bisect_right(moments, moments[first] + WINDOW_NS))
-        for first in range(earliest, place + 1)
-    ]
-    full = [(first, end) for first, end in windows if end - first > MANY]
-    if not full:
-        return []
-    # each holds the edit, so that together they leave no gap
-    return ordered[min(first for first, _ in full) : max(end for _, end in full)]
+    found: list[tuple[int, int]] = []
+    for first, moment in enumerate(moments):
+        end = bisect_right(moments, moment + WINDOW_NS)
+        if end - first <= MANY:
+            continue
+        if found and first < found[-1][1]:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((first, end))
+    return [ordered[first:end] for first, end in found]
 
 
 def whose(values: Iterable[Value]) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "Batch",
     "Edit",
     "Value",
+    "all_edits",
     "answer",
     "edits_near",
     "gather",
@@ -79,6 +80,15 @@ def edits_near(db: Database, edit: int, within_ns: int) -> list[Edit]:
             and near.kind != 'reversion'
         """,
         {"edit": edit, "within": within_ns},
+    )
+    return [Edit(word=row[0], at_ns=row[1], batch=row[2]) for row in rows]
+
+
+def all_edits(db: Database) -> list[Edit]:
+    """Return every word that was read from a file, with when that was edited."""
+    rows = db.execute(
+        "select id, edited_ns, batch from feedback"
+        " where edited_ns is not null and kind != 'reversion'"
     )
     return [Edit(word=row[0], at_ns=row[1], batch=row[2]) for row in rows]
 

@@ -181,6 +181,8 @@ def _feedback_entry(db: Database, row: FeedbackRow) -> Entry:
         "album": row.album,
         "composer": row.composer,
         "compilation": row.compilation,
+        "edited_ns": row.edited_ns,
+        "other_changed": row.other_changed,
         "file": _file_entry(db, row.path),
     }
 
@@ -274,7 +276,9 @@ def _put_back_feedback(db: Database, entry: Entry) -> bool:
         **{key: entry[key] for key in FEEDBACK_KEYS},
         old=tuple(entry["old"]),
         new=tuple(entry["new"]),
-        composer=entry.get("composer"),  # not in a log of an older program
+        composer=entry.get("composer"),  # not in a log of an older program, like these
+        edited_ns=entry.get("edited_ns"),
+        other_changed=entry.get("other_changed", False),
     )
     if any(
         _is_same_word(said, row) for row in feedback_log.feedback_of_track(db, said.fingerprint)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.library import batches, feedback_log
+from daemon import meeting
 from tests.puppets import PaperHouse, paper
 
 MANY = 22
@@ -75,3 +76,16 @@ def test_edits_made_while_nobody_watched_count_by_the_files_times(house: PaperHo
     edit(house, *GENRES, apart=60.0)
 
     assert words(house) == [(False, "person")] * MANY
+
+
+def test_words_that_come_back_from_the_log_are_a_batch_again(house: PaperHouse) -> None:
+    """A record that was lost learns no more from a program than it did before."""
+    edit(house, *GENRES)
+    house.witness.settle(house.db)
+    house.close()
+    for part in house.root.glob("library.db*"):
+        part.unlink()
+    house.begin()
+    meeting.join_batches(house.db)  # as the daemon does when it starts
+
+    assert words(house) == [(True, "program")] * MANY

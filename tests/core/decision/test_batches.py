@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.decision.batches import MANY, WINDOW_NS, crowd, whose
+from core.decision.batches import MANY, WINDOW_NS, crowds, whose
 from core.library.batches import Edit, Value
 
 SECOND = 10**9
@@ -13,52 +13,48 @@ def every(seconds: float, count: int, *, start: int = 0) -> list[Edit]:
     return [Edit(word=n, at_ns=start + int(n * seconds * SECOND)) for n in range(count)]
 
 
-def numbers(edits: list[Edit]) -> tuple[int, ...]:
-    return tuple(edit.word for edit in edits)
+def numbers(found: list[list[Edit]]) -> list[tuple[int, ...]]:
+    return [tuple(edit.word for edit in edits) for edits in found]
 
 
 def test_more_than_twenty_edits_within_two_minutes_are_a_batch() -> None:
     """One less is a busy person."""
-    assert crowd(every(1, MANY), 3) == []
-    assert numbers(crowd(every(1, MANY + 1), 3)) == tuple(range(MANY + 1))
+    assert crowds(every(1, MANY)) == []
+    assert numbers(crowds(every(1, MANY + 1))) == [tuple(range(MANY + 1))]
 
 
 def test_edits_that_take_their_time_are_none() -> None:
     """A hundred files in ten minutes were edited one by one."""
-    assert crowd(every(7, 100), 50) == []
+    assert crowds(every(7, 100)) == []
 
 
 def test_a_batch_lasts_as_long_as_it_goes_on() -> None:
-    """Whatever shares a window with the edit belongs to it, before and after."""
-    edits = every(1, 1000)
-
-    found = crowd(edits, 500)
-
-    assert numbers(found) == tuple(range(380, 621))
+    """A program that takes an hour is one program."""
+    assert numbers(crowds(every(1, 3600))) == [tuple(range(3600))]
 
 
 def test_what_was_edited_at_another_time_stays_apart() -> None:
-    """A single edit an hour before is no part of the batch."""
-    edits = [Edit(word=99, at_ns=0), *every(1, 30, start=3600 * SECOND)]
+    """A single edit an hour before is of no batch, and two evenings are two."""
+    single = Edit(word=99, at_ns=0)
+    evenings = [every(1, 30, start=hour * 3600 * SECOND) for hour in (1, 2)]
 
-    assert crowd(edits, 99) == []
-    assert 99 not in numbers(crowd(edits, 10))
+    assert crowds([single, *evenings[1], *evenings[0]]) == evenings
 
 
 def test_the_order_of_noticing_means_nothing() -> None:
     """A rescan finds files in the order of their names."""
     edits = every(1, 30)
 
-    assert crowd(edits[::-1], 3) == crowd(edits, 3)
+    assert crowds(edits[::-1]) == crowds(edits)
 
 
 def test_the_window_ends_after_two_minutes() -> None:
     """The last edit just in it makes the batch, just out of it makes none."""
     edits = every(0, MANY)
-
     just, late = (Edit(word=MANY, at_ns=WINDOW_NS + more) for more in (0, 1))
-    assert len(crowd([*edits, just], MANY)) == MANY + 1
-    assert crowd([*edits, late], MANY) == []
+
+    assert numbers(crowds([*edits, just])) == [tuple(range(MANY + 1))]
+    assert crowds([*edits, late]) == []
 
 
 def value(*genres: str, files: int = 25, with_others: int = 0, refused: bool = False) -> Value:
