@@ -182,11 +182,14 @@ def _dropped(choice: Choice) -> list[tuple[str, str, int]]:
 
 def heard_lines(heard: Heard, all_of_it: Progress, reasons: dict[str, int]) -> list[str]:
     """Say honestly how the hearing ended."""
-    each = heard.seconds / max(1, heard.heard + heard.failed)
-    lines = [
-        f"Heard {heard.heard:,} files in {_span(heard.seconds)} ({each:.1f} s each);"
-        f" in all {all_of_it.heard:,} of {all_of_it.total:,}."
-    ]
+    done = heard.heard + heard.failed
+    lines = [f"Heard in all: {all_of_it.heard:,} of {all_of_it.total:,} files."]
+    if done:
+        each = heard.seconds / done
+        lines = [
+            f"Heard {heard.heard:,} files in {_span(heard.seconds)} ({each:.1f} s each);"
+            f" in all {all_of_it.heard:,} of {all_of_it.total:,}."
+        ]
     if all_of_it.failed:
         lines.append(f"{all_of_it.failed:,} teach nothing:")
         lines += [f"  {_files(n)}: {reason}" for reason, n in list(reasons.items())[:SHOWN]]

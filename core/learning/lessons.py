@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # TensorFlow: whoever only counts goes without
     from core.learning.fitting import Studio
     from core.learning.prior import TagLayer
 
-__all__ = ["Doubt", "brought", "doubts", "look", "main", "out_of_fold", "suspicious"]
+__all__ = ["Doubt", "brought", "doubts", "look", "look_among", "main", "out_of_fold", "suspicious"]
 
 FOLDS = 5
 # A tag is doubted where the others give its genre less than this part of what they give it on
@@ -182,20 +182,26 @@ def look(
     Beside it the replay of the model in *champion_dir* is learned from, by linear members with
     the *tags* of this *backbone* if any. Raises TrainingError where that cannot be used.
     """
-    from core.learning.fitting import Recipe, Studio
     from core.learning.nightly import as_replayed, comparable, learnable, merged
-    from core.learning.train import feature_groups
 
     champion, replay = registry.load(champion_dir), from_replay(champion_dir)
     comparable(champion, replay, backbone)
     heard, _ = as_replayed(said, champion)
-    learned = merged(replay.tracks, learnable(heard, champion.genres)[0])
+    tracks = merged(replay.tracks, learnable(heard, champion.genres)[0])
+    return look_among(tracks, tags), sum(track.arrived for track in tracks)
+
+
+def look_among(tracks: Sequence[Track], tags: "TagLayer | None") -> tuple[Doubt, ...]:
+    """Return which of the lessons among *tracks* are doubted; raises TrainingError."""
+    from core.learning.fitting import Recipe, Studio
+    from core.learning.train import feature_groups
+
     # as if none were doubted, so that no doubt feeds on itself
-    tracks = [replace(t, weight=LESSON_WEIGHT) if t.arrived else t for t in learned]
-    genres = genres_of(tracks)
-    words = out_of_fold(tracks, Studio(genres, feature_groups(), Recipe(members=0), tags))
-    mine = [place for place, track in enumerate(tracks) if track.arrived]
-    return doubts([tracks[place] for place in mine], words[mine], genres), len(mine)
+    even = [replace(t, weight=LESSON_WEIGHT) if t.arrived else t for t in tracks]
+    genres = genres_of(even)
+    words = out_of_fold(even, Studio(genres, feature_groups(), Recipe(members=0), tags))
+    mine = [place for place, track in enumerate(even) if track.arrived]
+    return doubts([even[place] for place in mine], words[mine], genres)
 
 
 def out_of_fold(tracks: Sequence[Track], studio: "Studio") -> Words:

@@ -311,7 +311,7 @@ def test_what_was_heard_is_looked_through_trained_on_and_reported(
     found = json.loads(run(tmp_path, "learn", "--json").stdout)
 
     assert words.exit_code == 0, words.output
-    assert "in all 1 of 1" in words.stdout
+    assert "Heard in all: 1 of 1 files." in words.stdout
     assert "/m/a.mp3: Jazz (1%), rather Rock (90%)" in words.stdout
     assert "the tags of 70 tracks by 48 artists" in words.stdout
     assert "before 50.0% [50.0-50.0], after 50.0% [50.0-50.0]; +50.0 points" in words.stdout
