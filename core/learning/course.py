@@ -6,6 +6,7 @@ was. Knows the folds by number; whether they are apart is not its business.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -61,23 +62,17 @@ class Course:
         if before is not None and not before.suits(tracks):
             before = None
         given = tracks if before is None else before.teach(tracks, studio.genres)
-        kept = self._place(given, studio, before, shares)
-        made = self._kept(kept, studio)
-        if made is not None:
+        place = self._place(given, studio, before, shares)
+        made = self._kept(place, studio)
+        if made is None:
+            more: dict[str, Before] = {} if before is None else {"before": before}
+            made = studio.train(given, check, fitted, shares=shares, **more)
+        else:
             for _ in range(studio.count(tracks)):
                 fitted()
-        elif before is None:
-            made = studio.train(given, check, fitted, shares=shares)
-        else:
-            made = studio.train(given, check, fitted, shares=shares, before=before)
-        self._made[number] = Before(
-            genres=studio.genres,
-            ensemble=made,
-            lessons=frozenset(track.fingerprint for track in tracks),
-        )
-        if kept is not None and can_be_kept(made) and not kept.exists():
-            save_arrays(kept, as_arrays(self._made[number]))
-            self._prune(MOST)
+        lessons = frozenset(track.fingerprint for track in tracks)
+        self._made[number] = Before(genres=studio.genres, ensemble=made, lessons=lessons)
+        self._keep(place, self._made[number])
         return made
 
     def starts(self) -> dict[int, Before]:
@@ -105,7 +100,16 @@ class Course:
 
     def _kept(self, path: Path | None, studio: Studio) -> Ensemble | None:
         held = {} if path is None else read_arrays(path)
-        return from_arrays(held, studio.shape.groups).ensemble if held else None
+        try:
+            return from_arrays(held, studio.shape.groups).ensemble if held else None
+        except (KeyError, ValueError):  # an older program's; it is trained anew
+            return None
+
+    def _keep(self, place: Path | None, made: Before) -> None:
+        if place is not None and can_be_kept(made.ensemble) and not place.exists():
+            with suppress(OSError):  # one can do without; a full disk is told with the model
+                save_arrays(place, as_arrays(made))
+                self._prune(MOST)
 
     def _prune(self, most: int) -> None:
         if self._finished is None or not self._finished.is_dir():

@@ -162,6 +162,26 @@ def test_a_killed_training_goes_on_where_it_was(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_without_room_costs_only_the_way_back(
+    some_tracks: tuple[Track, ...], tmp_path: Path
+) -> None:
+    """What cannot be kept is trained again should it be killed; what is of no use, too."""
+    studio = Studio(GENRES, feature_groups(), LINEAR)
+    (tmp_path / "file").write_text("")
+
+    made = Course(finished=tmp_path / "file" / "below").ensemble(
+        0, some_tracks, studio, no_check, no_check
+    )
+    course = Course(finished=tmp_path / "kept")
+    course.ensemble(0, some_tracks, studio, no_check, no_check)
+    (kept,) = (tmp_path / "kept").iterdir()
+    np.savez(kept, other=np.zeros(1))
+    again = course.ensemble(0, some_tracks, studio, no_check, no_check)
+
+    heard = stacked(some_tracks)
+    assert np.array_equal(made.scores(*heard), again.scores(*heard))
+
+
 def test_other_tracks_are_another_training(some_tracks: tuple[Track, ...], tmp_path: Path) -> None:
     """A changed word makes every ensemble anew; what is finished stays bounded."""
     studio = Studio(GENRES, feature_groups(), LINEAR)
