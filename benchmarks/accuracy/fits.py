@@ -8,7 +8,7 @@ Axes: M members, S segments of all tracks in order, G genres of the fit.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from sys import stderr
@@ -23,12 +23,12 @@ from benchmarks.accuracy.store import Arrays, digest
 from core.decision.verdict import pool
 from core.errors import TrainingError
 from core.learning.dataset import Track, genres_of, stacked
-from core.learning.fitting import Check, Recipe, Studio, no_check
+from core.learning.fitting import Check, Recipe, Studio
 from core.learning.gate import require_unseen
-from core.learning.members import BOTH, EMBEDDING, Ensemble
+from core.learning.members import BOTH, EMBEDDING, Ensemble, Member
 from core.learning.prior import TagLayer
+from core.learning.starts import Before
 from core.learning.train import feature_groups, scores_of
-from core.learning.weighing import granted, shared
 
 __all__ = ["Fit", "KeptStudio", "fit", "refuse_known", "without", "without_folds"]
 
@@ -157,25 +157,27 @@ class KeptStudio(Studio):
         super().__init__(bench.genres, feature_groups(), bench.recipe, bench.tags)
         self._bench = bench
 
-    def train(
+    def members(
         self,
+        kinds: Sequence[str],
         tracks: Sequence[Track],
-        check: Check = no_check,
-        fitted: Check = no_check,
-        *,
-        shares: Mapping[str, float] | None = None,
-    ) -> Ensemble:
-        """Return the ensemble on *tracks*, from the store where it is; see `Studio.train`."""
+        check: Check,
+        fitted: Check,
+        before: Before | None,
+    ) -> tuple[Member, ...]:
+        """Return the members of these *kinds* on *tracks*, from the store where they are.
+
+        Raises TrainingError where they were to begin at the members *before*: none is kept so.
+        """
+        if before is not None:
+            raise TrainingError("what is kept was trained from nothing")
         names = {track.fingerprint for track in tracks}
         mine = np.array([track.fingerprint in names for track in self._bench.tracks])
         made = fit(self._bench, mine).ensemble
-        counting = granted(self.kinds(tracks)) if shares is None else shares
-        members = tuple(member for member in made.members if counting.get(member.kind))
-        kinds = tuple(member.kind for member in members)
         check()
         for _ in range(self.count(tracks)):
             fitted()
-        return Ensemble(members=members, weights=shared(kinds, counting))
+        return tuple(member for member in made.members if member.kind in kinds)
 
 
 def refuse_known(scored: Sequence[str], trained_on: Collection[str]) -> None:

@@ -111,14 +111,25 @@ class Studio:
         """
         counting = granted(self.kinds(tracks)) if shares is None else shares
         wanted = [kind for kind in self.kinds(tracks) if shares is None or counting.get(kind)]
-        knots = curves(tracks)
-        members = tuple(
-            member
-            for kind in wanted
-            for member in self._members(kind, tracks, knots, check, fitted, before)
-        )
+        members = self.members(wanted, tracks, check, fitted, before)
         kinds = tuple(member.kind for member in members)
         return Ensemble(members=members, weights=shared(kinds, counting))
+
+    def members(
+        self,
+        kinds: Sequence[str],
+        tracks: Sequence[Track],
+        check: Check,
+        fitted: Check,
+        before: Before | None,
+    ) -> tuple[Member, ...]:
+        """Return members of these *kinds* fitted on *tracks*; see `train`."""
+        knots = curves(tracks)
+        return tuple(
+            member
+            for kind in kinds
+            for member in self._members(kind, tracks, knots, check, fitted, before)
+        )
 
     def kinds(self, tracks: Sequence[Track]) -> tuple[str, ...]:
         """Return the kinds of member that *tracks* allow: without embeddings none judges them."""
