@@ -190,7 +190,14 @@ class Judge:
 
     def evidence(self, hearing: HearingRow, row: FileRow, *, but: str | None = None) -> Evidence:
         """Return what is said that bears on the track; tags whose origin is *but* say nothing."""
-        said = memory.recall(self._db, hearing.fingerprint, row.keys, broad=self._broad, but=but)
+        said = memory.recall(
+            self._db,
+            hearing.fingerprint,
+            row.keys,
+            broad=self._broad,
+            but=but,
+            heard=hearing.embedding,
+        )
         voiced, names = self._voices.all(), self.vocabulary()
         learned = {name for name in set(voiced.genres) if names.key(name) in names.learned}
         near, spelled = memory.neighbours(

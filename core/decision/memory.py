@@ -49,6 +49,9 @@ FEW = 1.0  # weight of neighbours that counts as much as all that is known witho
 # we guess of a file that we did not write: more would repeat our own mistakes to those who seldom
 # correct. What came with the file is a shop's word as often as the person's.
 WEIGHT = {"person": 1.0, "arrived": 0.3, "program": 0.15, "ours": 0.3, "guess": 0.3}
+# Where a person's words on an artist differ, those on tracks that sound like this one say more.
+ALIKE = 0.1  # cosine distance beyond the nearest in which a word's weight falls by e
+STILL = 0.2  # what stays of the farthest
 OUR_OWN = ("ours", "guess")  # these change what is guessed, and never make us surer
 
 
@@ -90,8 +93,11 @@ def recall(
     *,
     broad: frozenset[str] = frozenset(),
     but: str | None = None,
+    heard: NDArray[np.float32] | None = None,
 ) -> Evidence:
     """Return what the record says of this track, its album, its artist and its composer.
+
+    Where people's words differ, those count more that are of tracks like this, *heard* so [d].
 
     What merely arrived says nothing where it is one of the *broad* (folded) store genres; nor
     do the tags whose origin is *but*.
@@ -103,11 +109,14 @@ def recall(
     ]
     own = _last_word(feedback_log.feedback_of_track(db, fingerprint))
     named = [word for word in said if not word.refused]  # of other albums a refusal says nothing
+    alike = _alike(db, heard, named)
     return Evidence(
         track=own,
-        album=_counted(word for word in said if keys.album and word.keys.album == keys.album),
-        composer=_counted(w for w in named if keys.composer and w.keys.composer == keys.composer),
-        artist=_counted(word for word in named if keys.artist and word.keys.artist == keys.artist),
+        album=_counted((w for w in said if keys.album and w.keys.album == keys.album), alike),
+        composer=_counted(
+            (w for w in named if keys.composer and w.keys.composer == keys.composer), alike
+        ),
+        artist=_counted((w for w in named if keys.artist and w.keys.artist == keys.artist), alike),
         spelled={fold(word.genre): word.genre for word in reversed(said)},
     )
 
@@ -289,7 +298,24 @@ def _mean(weights: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return dict(sums)
 
 
-def _counted(words: Iterable[Said]) -> Counts:
+def _alike(
+    db: Database, heard: NDArray[np.float32] | None, said: Sequence[Said]
+) -> dict[str, float]:
+    """How much the word on each track counts, by how alike it sounds; {} where no words differ."""
+    if heard is None or len({fold(w.genre) for w in said if w.whose == "person"}) < 2:  # noqa: PLR2004
+        return {}
+    known = evidence.embeddings_of(db, [word.fingerprint for word in said])
+    away = {name: _distance(heard, other) for name, other in known.items()}
+    nearest = min(away.values(), default=0.0)
+    return {n: STILL + (1 - STILL) * math.exp((nearest - far) / ALIKE) for n, far in away.items()}
+
+
+def _distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return 1 - float(one @ other) / max(lengths, 1e-9) if len(one) == len(other) else 1.0
+
+
+def _counted(words: Iterable[Said], alike: Mapping[str, float]) -> Counts:
     """Weigh *words*; n that one act said of one artist count sqrt(n) together.
 
     More than one, for the person meant all of them; less than n, for it was one thought.
@@ -302,6 +328,7 @@ def _counted(words: Iterable[Said]) -> Counts:
     for word in words:
         many = together[word.batch] if word.batch is not None else 1
         weight = WEIGHT[word.whose] * word.sure / math.sqrt(many)
+        weight *= alike.get(word.fingerprint, 1.0)
         ours = guessed if word.whose in OUR_OWN else said
         (refused if word.refused else ours)[fold(word.genre)] += weight
     return Counts(said=dict(said), refused=dict(refused), guessed=dict(guessed))

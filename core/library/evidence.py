@@ -17,7 +17,16 @@ from core.library import lessons
 from core.library.codec import as_list
 from core.names import Keys
 
-__all__ = ["NOTHING", "Said", "Voiced", "last_voiced", "said_of", "voiced", "voiced_since"]
+__all__ = [
+    "NOTHING",
+    "Said",
+    "Voiced",
+    "embeddings_of",
+    "last_voiced",
+    "said_of",
+    "voiced",
+    "voiced_since",
+]
 
 NOTHING = (0, 0)  # what `last_voiced` is of an empty record
 MOST = 400  # words of one artist that are read, the newest; more would say the same again
@@ -59,6 +68,19 @@ def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
     for said in (said for source in weaker for said in source(db, keys, but)):
         words.setdefault(said.fingerprint, said)
     return [said for said in words.values() if said.genre]
+
+
+def embeddings_of(db: Database, fingerprints: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    """Return how the backbone heard these tracks [d], of those that it heard."""
+    rows = db.execute(
+        f"""
+        select fingerprint, embedding
+        from hearings
+        where embedding is not null and fingerprint in ({_marks(fingerprints)})
+        """,
+        list(fingerprints),
+    ).fetchall()
+    return {row[0]: np.frombuffer(row[1], "<f2").astype(np.float32) for row in rows}
 
 
 def voiced(db: Database, fingerprints: Collection[str] | None = None) -> Voiced:

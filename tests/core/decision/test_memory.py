@@ -13,7 +13,7 @@ from core.decision.verdict import GenreConfidence, Verdict
 from core.library.evidence import Voiced
 from core.library.feedback_log import FeedbackRow, record_feedback
 from core.library.files import remember_track, save_file
-from core.library.hearings import VerdictRow, save_verdict
+from core.library.hearings import HearingRow, VerdictRow, save_hearing, save_verdict
 from core.library.schema import open_library
 from core.names import keys_of
 from core.taxonomy import fold
@@ -383,3 +383,33 @@ def test_a_genre_that_the_model_has_not_learned_is_not_heard_against() -> None:
 
     shares = {fold(item.genre): item.confidence for item in found.genres}
     assert shares["zydeco"] == pytest.approx(2.0 / (3.0 + KAPPA))
+
+
+def hearing(name: str, embedding: np.ndarray) -> HearingRow:
+    return HearingRow(
+        fingerprint=name,
+        feature_version=1,
+        model_version="m",
+        genres=("Rock", "Jazz"),
+        segments=1,
+        track_features=np.zeros((2, 135), np.float32),
+        pooled_scores=np.zeros((1, 2), np.float32),
+        embedding=embedding,
+    )
+
+
+def test_where_words_on_an_artist_differ_those_on_alike_tracks_say_more(db: Database) -> None:
+    """Where they agree, how alike the tracks sound is not asked."""
+    loud, calm = np.eye(200, dtype=np.float32)[:2]
+    for name, genre, sound in (("f1", "Rock", loud), ("f2", "Jazz", calm), ("f3", "Jazz", calm)):
+        remember_track(db, name, 60.0, NOON)
+        save_hearing(db, hearing(name, sound))
+        say(db, name, "label", genre, old="", artist="Ann")
+    ann, bob = keys_of(artist="Ann"), keys_of(artist="Bob")
+
+    among = memory.recall(db, "new", ann, heard=loud).artist.said
+    blind = memory.recall(db, "new", ann).artist.said
+
+    assert among == pytest.approx({"rock": 1.0, "jazz": 2 * memory.STILL}, abs=1e-3)
+    assert blind == {"rock": 1.0, "jazz": 2.0}
+    assert memory.recall(db, "new", bob, heard=loud).artist == Counts()
