@@ -100,7 +100,8 @@ def recall(
     Where people's words differ, those count more that are of tracks like this, *heard* so [d].
 
     What merely arrived says nothing where it is one of the *broad* (folded) store genres; nor
-    do the tags whose origin is *but*.
+    do the tags whose origin is *but*. What we said ourselves of the album counts for the artist,
+    and for the album only beside others' words: else it would outvote a word on the artist.
     """
     said = [
         word
@@ -110,9 +111,10 @@ def recall(
     own = _last_word(feedback_log.feedback_of_track(db, fingerprint))
     named = [word for word in said if not word.refused]  # of other albums a refusal says nothing
     alike = _alike(db, heard, named)
+    album = _counted((w for w in said if keys.album and w.keys.album == keys.album), alike)
     return Evidence(
         track=own,
-        album=_counted((w for w in said if keys.album and w.keys.album == keys.album), alike),
+        album=album if album.said or not keys.artist else replace(album, guessed={}),
         composer=_counted(
             (w for w in named if keys.composer and w.keys.composer == keys.composer), alike
         ),

@@ -139,6 +139,18 @@ def test_the_album_has_more_authority_than_the_artist(db: Database) -> None:
     assert found.evidence == "album and model"
 
 
+def test_our_own_tags_on_an_album_do_not_outvote_a_word_on_the_artist(db: Database) -> None:
+    """What we wrote on two of its tracks counts once, and less than what a person said."""
+    say(db, "other", "correction", "Jazz", artist="Miles", album="B")
+    for track in "ab":
+        lie(db, track, "Rock", "ours", artist="Miles", album="A")
+
+    verdict = blended(db, artist="Miles", album="A")
+
+    assert verdict.best is not None
+    assert verdict.best.genre == "Jazz"
+
+
 def test_the_composer_has_more_authority_than_the_artist(db: Database) -> None:
     """An orchestra plays film music and Bach."""
     for number in range(3):
