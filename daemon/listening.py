@@ -17,6 +17,7 @@ from core.library import files, hearings
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
+from core.names import Keys
 from core.taxonomy import fold, fold_all
 from daemon import lifecycle, processes
 from daemon.arriving import keep_first_guess
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from core.analysis import Hearing
 
 __all__ = ["Listening"]
+
+
+A_MOMENT_S = 1.0  # between two judgements of what words bear on: a person edits many files at once
 
 
 class Listening:
@@ -58,6 +62,7 @@ class Listening:
         self._underway = underway
         self._clock = clock
         self._now = now
+        self._said: dict[Keys, float] = {}  # whose music words were about, and until when to wait
         self._handle = handle
         self._trouble = trouble
 
@@ -93,6 +98,24 @@ class Listening:
         for paths in self._underway.together.take(self._clock(), self._is_awaited):
             with writing(self._db):
                 self._judge_album(paths)
+
+    def remember_word(self, keys: Keys) -> None:
+        """Have what a word bears on judged anew in a moment, once for all words until then."""
+        self._said.setdefault(keys, self._clock() + A_MOMENT_S)
+
+    def words_due(self) -> float | None:
+        """Return when what words bear on is to be judged anew."""
+        return next(iter(self._said.values()), None)
+
+    def judge_after_words(self) -> None:
+        """Judge the not-sure files anew that words bear on, when their moment has come."""
+        due = self.words_due()
+        if due is None or due > self._clock():
+            return
+        said, self._said = self._said, {}
+        rows = {row.path: row for keys in said for row in files.unsure_sharing(self._db, keys)}
+        with writing(self._db):
+            self.judge_unsure(rows.values())
 
     def let_go(self, path: str) -> None:
         """Have a file that changed while it waited for its album looked at anew at once."""

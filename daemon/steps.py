@@ -116,14 +116,19 @@ class Steps:
                 self._gone(paths)
 
     def fall_due(self, now: float) -> None:
-        """Go on with the files that have been still long enough, and the albums that are whole."""
+        """Go on with what has waited long enough: still files, whole albums, what words bear on."""
         for path, armed in list(self._underway.settling.due(now)):
             self._is_due(path, armed)
         self._listening.judge_albums()
+        self._listening.judge_after_words()
 
     def next_due(self) -> float | None:
-        """Return when the next file or album falls due."""
-        due = (self._underway.settling.next_due(), self._underway.together.next_due())
+        """Return when the next of these falls due."""
+        due = (
+            self._underway.settling.next_due(),
+            self._underway.together.next_due(),
+            self._listening.words_due(),
+        )
         return min((moment for moment in due if moment is not None), default=None)
 
     def forget(self) -> None:
@@ -297,7 +302,7 @@ class Steps:
             self._db, met, self._clock.now(), via="retag", still_to_hear=still_to_hear
         )
         log.info("feedback", path=row.path, kind=met.meaning.kind, genres=row.genres)
-        self._listening.judge_unsure(files.unsure_sharing(self._db, row.keys))
+        self._listening.remember_word(row.keys)
 
     def _trouble(self, path: str, error: GenrewatchError) -> None:
         """Set the file aside with its reason, unless it changed or vanished meanwhile."""

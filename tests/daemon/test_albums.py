@@ -1,6 +1,6 @@
 """An album that is dropped is judged as one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from daemon.config import Policy
 from daemon.judge import Judge
+from daemon.listening import Listening
 from daemon.together import A_WHILE_S
 from tests.factories import NOON, file_row
 from tests.puppets import FAINT, GENRES, PaperHouse, Worker, guess, paper, read_paper
@@ -254,3 +255,30 @@ def test_a_word_on_one_track_lets_the_unsure_rest_be_judged_together(house: Pape
 
     assert before == ["not_sure"] * 3
     assert genres_of(album) == [["Folk"]] * 3
+
+
+def test_many_words_at_once_are_one_reason_to_judge_anew(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else three hundred files of an artist would be judged three hundred times."""
+    house.config = replace(house.config, policy=Policy(threshold=1.0))
+    house.close()
+    house.begin()
+    house.live()
+    audio = faint("Rock", "Jazz", "Rock", "Folk", "Rock", "Jazz")
+    album = drop(house, audio)
+    house.settle()
+    asked: list[int] = []
+    judge_unsure = Listening.judge_unsure
+
+    def counting(listening: Listening, rows: Iterable[FileRow]) -> None:
+        asked.append(len(list(rows)))
+        judge_unsure(listening, rows)
+
+    monkeypatch.setattr(Listening, "judge_unsure", counting)
+    for path, name in zip(album[:4], audio, strict=False):
+        paper(path, name, ("Zydeco",), **ALBUM)
+    house.settle()
+
+    assert asked == [2]
+    assert hearings.verdict_of(house.db, audio[5]).genres[0][0] == "Zydeco"  # type: ignore[union-attr]
