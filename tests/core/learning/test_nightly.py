@@ -13,8 +13,9 @@ import pytest
 
 from core import registry
 from core.errors import TrainingError
+from core.learning import nightly
 from core.learning.dataset import LABEL_WEIGHT, Track, from_labels, from_lessons, from_replay
-from core.learning.fitting import no_check
+from core.learning.fitting import Recipe, no_check
 from core.learning.gate import Outcome
 from core.learning.limits import Pace, TooSlow, bounded, step_difference
 from core.learning.nightly import Night, Request, learnable, merged, night
@@ -292,3 +293,24 @@ def test_a_slow_machine_trains_without_networks() -> None:
     quick("training", 1, 18)
 
     assert told == [0, 1]
+
+
+def test_where_networks_take_too_long_there_are_fewer(
+    champion: Path, some_tracks: tuple[Track, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One, then none; and never one where none was asked for."""
+    asked: list[int] = []
+
+    def slow(_tracks: object, recipe: Recipe, *_: object, **__: object) -> str:
+        asked.append(recipe.members)
+        if recipe.members:
+            raise TooSlow("its networks would take too long")
+        return "trained"
+
+    monkeypatch.setattr(nightly, "train", slow)
+    request = Request(champion=champion, out=champion, version="v", created="2026-01-02")
+    for members in (3, 0):
+        wanted = replace(request, members=members)
+        assert nightly._challenger(wanted, some_tracks, silent, no_check) == "trained"
+
+    assert asked == [3, 1, 0, 0]
