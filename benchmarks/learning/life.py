@@ -19,6 +19,7 @@ from benchmarks.accuracy.store import Arrays
 from benchmarks.learning.house import House, room
 from benchmarks.learning.library import Clip, Half, shipped
 from benchmarks.learning.people import Person, arriving, names
+from core.decision.feedback import Origin
 from core.decision.memory import Counts, Evidence
 from core.library.arrivals import ArrivalRow
 from core.library.files import FileRow
@@ -251,8 +252,10 @@ def _allowed(condition: Condition) -> Iterator[None]:
     """Let the judge hear of the condition's sources alone."""
     whole = Judge.evidence
 
-    def some(judge: Judge, hearing: HearingRow, row: FileRow) -> Evidence:
-        said = whole(judge, hearing, row)
+    def some(
+        judge: Judge, hearing: HearingRow, row: FileRow, *, but: Origin | None = None
+    ) -> Evidence:
+        said = whole(judge, hearing, row, but=but)
         silent = {name: Counts() for name in MEMORY if name not in condition.sources}
         return replace(said, **silent)
 
