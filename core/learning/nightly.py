@@ -122,9 +122,9 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     trained = _challenger(request, sampled(merged(replay.tracks, said)), progress, check)
     folder = _written(request, champion, trained)
     notes = (*notes, *_slowness(request, trained))
+    metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
     progress("gate", 0, 1)
     decision = prove(champion, replay, trained, folder, request.remembered)
-    metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
     return Night(
         outcome=decision.outcome,
         reason="; ".join(decision.reasons),

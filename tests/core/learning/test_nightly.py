@@ -17,6 +17,7 @@ from core.learning import nightly
 from core.learning.dataset import LABEL_WEIGHT, Track, from_labels, from_lessons, from_replay
 from core.learning.fitting import Recipe, no_check
 from core.learning.gate import Outcome
+from core.learning.hearing import Progress
 from core.learning.limits import Pace, TooSlow, bounded, step_difference
 from core.learning.nightly import Night, Request, learnable, merged, night
 from core.library.schema import open_library
@@ -74,6 +75,7 @@ def spend(
     force: bool = False,
     unprompted: frozenset[str] = frozenset(),
     lessons: Sequence[Taught] = (),
+    progress: Progress = silent,
 ) -> Night:
     """Spend a short night."""
     request = Request(
@@ -87,7 +89,7 @@ def spend(
         unprompted=unprompted,
         lessons=lessons,
     )
-    return night(request, labels, silent, no_check)
+    return night(request, labels, progress, no_check)
 
 
 def test_nothing_said_is_skipped(champion: Path) -> None:
@@ -182,6 +184,22 @@ def test_poison_is_refused(champion: Path, some_tracks: tuple[Track, ...]) -> No
     outcome = spend(champion, labels, "poisoned")
 
     assert outcome.outcome is Outcome.REFUSED
+
+
+def test_a_torn_manifest_is_refused_with_its_reason(
+    champion: Path, some_tracks: tuple[Track, ...]
+) -> None:
+    """What is damaged on disk before the gate ends the night in words, not in a crash."""
+
+    def tear(stage: str, _done: int, _total: int) -> None:
+        if stage == "gate":
+            manifest = champion.parent / "torn" / "manifest.json"
+            manifest.write_bytes(manifest.read_bytes()[:100])
+
+    outcome = spend(champion, said(some_tracks), "torn", progress=tear)
+
+    assert outcome.outcome is Outcome.REFUSED
+    assert outcome.reason
 
 
 def test_a_genre_needs_tracks_and_artists(artists: object) -> None:
