@@ -1,8 +1,8 @@
-"""What every question on the terminal shares: the prompt, and how files are counted."""
+"""What every question on the terminal shares: the prompt."""
 
 import click
 
-__all__ = ["files_text", "prompted", "yes"]
+__all__ = ["prompted", "yes"]
 
 
 def prompted(question: str) -> str | None:
@@ -19,8 +19,3 @@ def yes(question: str) -> bool:
     """Say whether the answer is yes; anything else is no."""
     text = prompted(f"{question} y or n")
     return text is not None and text.casefold() in ("y", "yes")
-
-
-def files_text(count: int) -> str:
-    """Return how many files these are."""
-    return "1 file" if count == 1 else f"{count} files"

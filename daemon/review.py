@@ -14,9 +14,9 @@ import click
 from core.decision.batches import MANY
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
-from daemon.asking import files_text, prompted, yes
+from daemon.asking import prompted, yes
 from daemon.groups import By, Group, Guess, by_album, one_by_one
-from daemon.show import percent, progress, say, show_tagged
+from daemon.show import counted, percent, progress, say, show_tagged
 from daemon.writing import Lot
 
 __all__ = ["Act", "Answer", "Walk", "meaning", "walk_through"]
@@ -106,7 +106,7 @@ def walk_through(
         click.echo("Nothing to review.")
         return
     count = sum(len(group.files) for group in groups)
-    say(f"{files_text(count)} in {len(groups)} groups, the ones that teach most first.")
+    say(f"{counted(count, 'file')} in {len(groups)} groups, the ones that teach most first.")
     say(KEYS)
     walk = Walk(desk, now, known, parents or {})
     left = list(groups)
@@ -155,7 +155,7 @@ class Walk:
         if self._answered:
             say()
             say(
-                f"Answered for {files_text(self._answered)}. The last answer, or all on that "
+                f"Answered for {counted(self._answered, 'file')}. The last answer, or all on that "
                 f"artist, is taken back by: {UNDO}"
             )
 
@@ -230,9 +230,9 @@ class Walk:
         if len(done) == 1:
             show_tagged(done[0])
             return
-        say(f"  {what} {files_text(len(done) - len(refused))}", fg="green")
+        say(f"  {what} {counted(len(done) - len(refused), 'file')}", fg="green")
         if refused:
-            say(f"  refused: {files_text(len(refused))}", fg="red")
+            say(f"  refused: {counted(len(refused), 'file')}", fg="red")
         for item in refused[:TOLD]:
             show_tagged(item)
 
@@ -253,7 +253,7 @@ def _show(group: Group, offered: Sequence[Guess], guesses: int) -> None:
 
 
 def _title(group: Group) -> str:
-    count = files_text(len(group.files))
+    count = counted(len(group.files), "file")
     albums = len({item.row.keys.album for item in group.files} - {""})
     match group.by:
         case By.FILE:

@@ -11,9 +11,9 @@ from datetime import datetime
 from core.decision.auditing import Why
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
-from daemon.asking import files_text, prompted
+from daemon.asking import prompted
 from daemon.audits import Audit
-from daemon.show import progress, say, show_tagged
+from daemon.show import counted, progress, say, show_tagged
 from daemon.writing import Lot
 
 __all__ = ["ask_audits", "numbers"]
@@ -104,7 +104,7 @@ def _carried_out(
     for failed in refused:
         show_tagged(failed)
     if done:
-        say(f"  noted for {files_text(len(done) - len(refused))}", fg="green")
+        say(f"  noted for {counted(len(done) - len(refused), 'file')}", fg="green")
     return len(done) - len(refused)
 
 

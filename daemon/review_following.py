@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from daemon.acts import Desk
-from daemon.asking import files_text, prompted
+from daemon.asking import prompted
 from daemon.following import Offer
-from daemon.show import progress, say, show_tagged
+from daemon.show import counted, progress, say, show_tagged
 from daemon.writing import Lot
 
 __all__ = ["ask_to_follow"]
@@ -53,13 +53,12 @@ def _show(offer: Offer) -> None:
     tagged = ", ".join(dict.fromkeys(row.genres[0] for row in offer.files))
     of = f" by {offer.name}" if offer.name else ""
     say()
+    many = counted(len(names), "file")
     if offer.by_model:
-        why = (
-            f"We tagged {files_text(len(names))}{of} {tagged}; the model in use says {offer.genre}:"
-        )
+        why = f"We tagged {many}{of} {tagged}; the model in use says {offer.genre}:"
     else:
         why = (
-            f"You named {offer.genre}. {files_text(len(names))}{of} that we tagged on the same "
+            f"You named {offer.genre}. {many}{of} that we tagged on the same "
             f"evidence ({tagged}) would be {offer.genre}, too:"
         )
     say(why, bold=True)
@@ -71,8 +70,8 @@ def _change(offer: Offer, desk: Desk, now: Callable[[], datetime]) -> None:
     with progress("Writing", offer.files) as each:
         done = [desk.follow(row.path, offer.genre, now(), lot) for row in each]
     refused = [item for item in done if item.failed]
-    say(f"  {offer.genre}: written to {files_text(len(done) - len(refused))}", fg="green")
+    say(f"  {offer.genre}: written to {counted(len(done) - len(refused), 'file')}", fg="green")
     if refused:
-        say(f"  refused: {files_text(len(refused))}", fg="red")
+        say(f"  refused: {counted(len(refused), 'file')}", fg="red")
     for item in refused[:TOLD]:
         show_tagged(item)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from core.decision.conflicts import Conflict
 from core.decision.vocabulary import Rename
 from core.library.batches import Batch
-from daemon.asking import files_text, prompted
-from daemon.show import local_time, say
+from daemon.asking import prompted
+from daemon.show import counted, local_time, say
 
 __all__ = ["ask_of_batches", "ask_of_renames", "show_conflicts"]
 
@@ -22,12 +22,11 @@ def ask_of_batches(batches: Sequence[Batch], answer: Callable[[int, str], None])
     """Ask of each batch whether a person or a program made it; *answer* takes its id and whose."""
     for batch in batches:
         genres = ", ".join(batch.genres[:NAMED])
-        count = "1 genre" if len(batch.genres) == 1 else f"{len(batch.genres)} genres"
         more = ", …" if len(batch.genres) > NAMED else ""
         say()
         say(
-            f"{files_text(batch.files)} were changed at {local_time(batch.begun_at)} "
-            f"({count}: {genres}{more}). Was that you?",
+            f"{counted(batch.files, 'file')} were changed at {local_time(batch.begun_at)} "
+            f"({counted(len(batch.genres), 'genre')}: {genres}{more}). Was that you?",
             bold=True,
         )
         whose = _chosen("  m mine, p a program's, Enter later", KEYS)

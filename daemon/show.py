@@ -20,6 +20,7 @@ from daemon.versions import Version, figures_of
 
 __all__ = [
     "copy_json",
+    "counted",
     "feedback_json",
     "local_time",
     "percent",
@@ -68,6 +69,15 @@ def say(line: str = "", *, err: bool = False, **style: Any) -> None:
 def percent(confidence: float) -> str:
     """Return a confidence as people read it."""
     return f"{confidence:.0%}"
+
+
+def counted(count: int, what: str) -> str:
+    """Return how many there are of *what*, a word that takes an s.
+
+    >>> counted(1, "file"), counted(5000, "file")
+    ('1 file', '5,000 files')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def print_json(document: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.decision.progress import Block, Genre, Share, Tally, Written
 from daemon.promises import promise_line
-from daemon.show import local_time, percent, say
+from daemon.show import counted, local_time, percent, say
 from daemon.stats import Night, Stats
 
 __all__ = ["in_words", "show_stats"]
@@ -59,9 +59,13 @@ def _first_guesses(all_: Tally) -> Iterator[str]:
         yield f"  of {all_.unknown} nothing is known: they count nowhere"
 
 
+def _guesses(count: int) -> str:
+    return "1 first guess was" if count == 1 else f"{count:,} first guesses were"
+
+
 def _wrong(wrong: Share) -> str:
     return (
-        f"{wrong.hits} first guesses were wrong, {100 * (wrong.value or 0):.0f} per 100"
+        f"{_guesses(wrong.hits)} wrong, {100 * (wrong.value or 0):.0f} per 100"
         f" [{100 * wrong.low:.0f} to {100 * wrong.high:.0f}]"
     )
 
@@ -82,9 +86,11 @@ def _rate(counted: Tally) -> str:
 
 def _genre(genre: Genre) -> str:
     guessed = (
-        f"guessed {genre.guessed} times, {genre.right} right" if genre.guessed else "never guessed"
+        f"guessed {counted(genre.guessed, 'time')}, {genre.right} right"
+        if genre.guessed
+        else "never guessed"
     )
-    return f"{genre.name}: {genre.named} files; {guessed}"
+    return f"{genre.name}: {counted(genre.named, 'file')}; {guessed}"
 
 
 def _coverage(found: Stats) -> Iterator[str]:

@@ -18,6 +18,7 @@ from daemon import processes, training
 from daemon.backbone import backbone_folder
 from daemon.config import Config
 from daemon.learning_from import Choice, Heard
+from daemon.show import counted
 from daemon.state import State
 
 __all__ = [
@@ -133,10 +134,10 @@ def choice_lines(choice: Choice) -> list[str]:
     dropped = _dropped(choice)
     if dropped:
         lines.append("Left out:")
-    lines += [f"  {_files(n)}: {why} ({value})" for value, why, n in dropped[:SHOWN]]
+    lines += [f"  {counted(n, 'file')}: {why} ({value})" for value, why, n in dropped[:SHOWN]]
     if len(dropped) > SHOWN:
         rest = sum(n for _, _, n in dropped[SHOWN:])
-        lines.append(f"  and {_files(rest)} with {len(dropped) - SHOWN} other values")
+        lines.append(f"  and {counted(rest, 'file')} with {len(dropped) - SHOWN} other values")
     return lines
 
 
@@ -192,7 +193,9 @@ def heard_lines(heard: Heard, all_of_it: Progress, reasons: dict[str, int]) -> l
         ]
     if all_of_it.failed:
         lines.append(f"{all_of_it.failed:,} teach nothing:")
-        lines += [f"  {_files(n)}: {reason}" for reason, n in list(reasons.items())[:SHOWN]]
+        lines += [
+            f"  {counted(n, 'file')}: {reason}" for reason, n in list(reasons.items())[:SHOWN]
+        ]
     if not all_of_it.heard and not heard.waiting:
         lines.append("There is nothing to learn from; nothing was trained.")
     if heard.waiting:
@@ -204,7 +207,10 @@ def doubt_lines(doubts: Sequence[Doubted]) -> list[str]:
     """Show the tags that look wrong."""
     if not doubts:
         return ["No tag looks wrong."]
-    lines = [f"{_files(len(doubts))} look wrongly tagged; they count less, and stay as they are:"]
+    lines = [
+        f"{counted(len(doubts), 'file')} look wrongly tagged; they count less, and stay as they"
+        " are:",
+    ]
     lines += [
         f"  {doubt.path}: {doubt.tagged} ({doubt.probability:.0%}),"
         f" rather {doubt.instead} ({doubt.surely:.0%})"
@@ -240,10 +246,6 @@ def result_json(result: Result) -> dict[str, Any]:
 def _share(figures: dict[str, float], name: str) -> str:
     value, low, high = (100 * figures[f"library_{name}{end}"] for end in ("", "_low", "_high"))
     return f"{value:.1f}% [{low:.1f}-{high:.1f}]"
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file" if count == 1 else f"{count:,} files"
 
 
 def _span(seconds: float) -> str:

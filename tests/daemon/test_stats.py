@@ -66,7 +66,7 @@ def test_a_correction_makes_one_guess_wrong(house: PaperHouse) -> None:
     assert (document["written"]["files"], document["written"]["changed"]) == (2, 1)
     assert document["coverage"]["on_arrival"] == {"files": 2, "of": 2, "share": 1.0}
     words = "\n".join(in_words(found))
-    assert "you named 1 of them: 1 first guesses were wrong" in words
+    assert "you named 1 of them: 1 first guess was wrong" in words
     assert "1 stand as they were written" in words
 
 
