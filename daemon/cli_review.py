@@ -25,8 +25,8 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
         _ask(app)
         return
     from daemon import show
-    from daemon.groups import group_json, grouped
-    from daemon.reviewing import unsure
+    from daemon.review.groups import group_json, grouped
+    from daemon.review.waiting import unsure
 
     groups = grouped(unsure(app.db))
     if playlist is not None:
@@ -37,10 +37,10 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
 
 def _ask(app: App) -> None:
     from daemon.following import settle
-    from daemon.groups import grouped
-    from daemon.review import walk_through
-    from daemon.review_following import ask_to_follow
-    from daemon.reviewing import known_genres, parents_of, unsure
+    from daemon.review.ask_following import ask_to_follow
+    from daemon.review.groups import grouped
+    from daemon.review.waiting import known_genres, parents_of, unsure
+    from daemon.review.walk import walk_through
 
     known = known_genres(app.db, app.models.champion().genres)
     with app.desk() as desk:
@@ -56,8 +56,8 @@ def _audit(app: App, desk: "Desk", known: dict[str, str]) -> None:
     from random import SystemRandom
 
     from daemon.audits import due
-    from daemon.review_audits import ask_audits
-    from daemon.reviewing import guesses_of
+    from daemon.review.ask_audits import ask_audits
+    from daemon.review.waiting import guesses_of
 
     found = due(app.db, _now(), SystemRandom(), app.config.review.audits_per_week)
     if found:
@@ -69,7 +69,7 @@ def _ask_small_questions(app: App) -> None:
     from daemon import genres
     from daemon.judge import Judge
     from daemon.questions import contradictions
-    from daemon.review_questions import ask_of_batches, ask_of_renames, show_conflicts
+    from daemon.review.ask_questions import ask_of_batches, ask_of_renames, show_conflicts
 
     changed: list[object] = []
 
@@ -95,7 +95,7 @@ def _ask_small_questions(app: App) -> None:
 
 def _write_playlist(app: App, path: str, rows: "list[FileRow]") -> None:
     from core.library.files import duration_of_track
-    from daemon.playlist import write_playlist
+    from daemon.review.playlist import write_playlist
 
     count = write_playlist(path, rows, lambda row: duration_of_track(app.db, row.fingerprint or ""))
     click.echo(f"{count} files in {path}", err=True)

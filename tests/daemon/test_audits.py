@@ -13,7 +13,7 @@ from core.decision.testimony import unprompted
 from core.library import audits as record
 from core.library import feedback_log, writes
 from daemon.audits import Audit, count_due, due
-from daemon.review_audits import ask_audits, numbers
+from daemon.review.ask_audits import ask_audits, numbers
 from daemon.undoing import chosen
 from tests.filehouse import in_memory
 from tests.puppets import PaperHouse, guess, paper, read_paper

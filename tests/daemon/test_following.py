@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from core.library import writes
 from daemon import processes
 from daemon.following import Offer, settle
-from daemon.review_following import ask_to_follow
+from daemon.review.ask_following import ask_to_follow
 from daemon.undoing import chosen
 from daemon.writing import Lot
 from tests.filehouse import in_memory

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from core.library import writes
 from core.library.hearings import VerdictRow
 from daemon.acts import Tagged
-from daemon.groups import grouped
-from daemon.review import Act, meaning, walk_through
-from daemon.reviewing import known_genres, unsure
+from daemon.review.groups import grouped
+from daemon.review.waiting import known_genres, unsure
+from daemon.review.walk import Act, meaning, walk_through
 from daemon.status import Judged
 from daemon.undoing import chosen
 from daemon.writing import Lot

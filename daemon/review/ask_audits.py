@@ -11,8 +11,8 @@ from datetime import datetime
 from core.decision.auditing import Why
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
-from daemon.asking import prompted
 from daemon.audits import Audit
+from daemon.review.asking import prompted
 from daemon.show import counted, progress, say, show_tagged
 from daemon.writing import Lot
 

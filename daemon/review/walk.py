@@ -14,8 +14,8 @@ import click
 from core.decision.batches import MANY
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
-from daemon.asking import prompted, yes
-from daemon.groups import By, Group, Guess, by_album, one_by_one
+from daemon.review.asking import prompted, yes
+from daemon.review.groups import By, Group, Guess, by_album, one_by_one
 from daemon.show import counted, percent, progress, say, show_tagged
 from daemon.writing import Lot
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from core.decision.conflicts import Conflict
 from core.decision.vocabulary import Rename
 from core.library.batches import Batch
-from daemon.review_questions import ask_of_batches, ask_of_renames, show_conflicts
+from daemon.review.ask_questions import ask_of_batches, ask_of_renames, show_conflicts
 
 BATCH = Batch(
     id=7,

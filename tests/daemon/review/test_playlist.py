@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from daemon.playlist import write_playlist
+from daemon.review.playlist import write_playlist
 from tests.factories import file_row
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from daemon.acts import Desk
-from daemon.asking import prompted
 from daemon.following import Offer
+from daemon.review.asking import prompted
 from daemon.show import counted, progress, say, show_tagged
 from daemon.writing import Lot
 
