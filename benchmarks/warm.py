@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from benchmarks.accuracy.bench import Bench
-from benchmarks.accuracy.hearings import heard_excerpts
+from benchmarks.accuracy.heard import heard_bench, say
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Arrays, Store, cache_dir, digest
 from benchmarks.learning.library import Clip, Half, half
-from core import registry
 from core.analysis.features import FEATURE_VERSION
 from core.decision.arrived import Tagged, Wishes
 from core.learning import evaluate
@@ -33,7 +32,7 @@ from core.learning.lessons import look_among
 from core.learning.members import Ensemble
 from core.learning.networks import use_cores
 from core.learning.nightly import learnable
-from core.learning.train import backbone_named, feature_groups, pooled_by, tags_in
+from core.learning.train import feature_groups, pooled_by
 from core.library import files, hearings, lessons
 from core.library.hearings import HearingRow
 from core.library.lessons import Learned
@@ -43,7 +42,6 @@ from daemon.learning_from import Reading, choose, queue_up
 
 __all__ = ["main", "measure"]
 
-FACTOR = 5  # augmented copies of each excerpt of the base side
 HALVES = 10
 WRONG = 0.08  # share of the tags that name another genre
 EMPTY = 0.05  # share that says nothing
@@ -82,7 +80,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
             measure(bench, names, (0,))
     else:
         seeds = range(wishes.first, wishes.first + wishes.halves)
-        figures = measure(_heard(wishes), names, seeds)
+        figures = measure(heard_bench(wishes.data, Store(wishes.cache)), names, seeds)
     if wishes.short or wishes.only or wishes.halves != HALVES or wishes.first:
         sys.exit(0)  # and the last whole result stays as it is
     return figures
@@ -102,7 +100,7 @@ def measure(bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> dict[st
         for seed in seeds:
             for swapped in (False, True):
                 runs.append(_kept(bench, CASES[name], half(bench, seed, swapped)))
-                _say(f"{name}, half {seed}{'b' if swapped else 'a'}: {_so_far(runs[-1])}")
+                say(f"{name}, half {seed}{'b' if swapped else 'a'}: {_so_far(runs[-1])}")
         figures[name] = _figures(runs)
         print(f"{name}: {figures[name]}")
     figures["passed"] = all(figures[name]["met"] for name in names)
@@ -311,22 +309,6 @@ def _so_far(run: Arrays) -> str:
     return f"{run['before'].mean():.3f} -> {run['after'].mean():.3f}, n = {len(run['before'])}"
 
 
-def _heard(wishes: argparse.Namespace) -> Bench:
-    recipe, store = Recipe(), Store(wishes.cache)
-    folder, _ = backbone_named(str(registry.backbone_dir()))
-    excerpts = heard_excerpts(
-        wishes.data, store, _told, seed=recipe.seed, factor=FACTOR, backbone=folder
-    )
-    return Bench(
-        excerpts=excerpts,
-        recipe=recipe,
-        store=store,
-        tags=tags_in(folder),
-        folder=folder,
-        data=wishes.data,
-    )
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks warm")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -336,12 +318,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=cache_dir(), help="where results are kept")
     parser.add_argument("--short", action="store_true", help="on made-up excerpts, in seconds")
     return parser
-
-
-def _told(stage: str, done: int, total: int) -> None:
-    if done == total or not done % 20:
-        _say(f"  {stage} {done}/{total}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -27,17 +27,14 @@ from benchmarks.accuracy import (
     sure,
 )
 from benchmarks.accuracy.bench import Bench
-from benchmarks.accuracy.hearings import heard_excerpts
+from benchmarks.accuracy.heard import heard_bench, say
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
 from core import registry
-from core.learning.fitting import Recipe
 from core.learning.networks import use_cores
-from core.learning.train import backbone_named, tags_in
 
-__all__ = ["ROWS", "main", "measure"]
+__all__ = ["ROWS", "main", "measure", "missed"]
 
-FACTOR = 5  # augmented copies of each excerpt
 Rows = Callable[[Bench], dict[str, Any]]
 
 # Each room of rows, in the order in which they run: what others build on comes first.
@@ -65,7 +62,9 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
             measure(made_up(Store(Path(room)), quick()), wishes.only or tuple(ROWS))
     else:
         store = Store(wishes.cache, fresh=wishes.fresh)
-        figures = measure(_heard(wishes, store), wishes.only or tuple(ROWS))
+        figures = measure(
+            heard_bench(wishes.data, store, backbone=wishes.backbone), wishes.only or tuple(ROWS)
+        )
     if wishes.short or wishes.only:
         sys.exit(0)  # and the last whole result stays as it is
     return figures
@@ -80,9 +79,9 @@ def measure(bench: Bench, names: Sequence[str]) -> dict[str, Any]:
     }
     for name in names:
         started = time.monotonic()
-        _say(f"{name}: ...")
+        say(f"{name}: ...")
         figures[name] = ROWS[name](bench)
-        _say(f"{name}: {time.monotonic() - started:.0f} s")
+        say(f"{name}: {time.monotonic() - started:.0f} s")
         for row, figure in figures[name].items():
             print(f"{name}, {row}: {figure}")
     figures["missed"] = missed(figures)
@@ -99,22 +98,6 @@ def missed(figures: Mapping[str, Any], path: str = "") -> list[str]:
     return found
 
 
-def _heard(wishes: argparse.Namespace, store: Store) -> Bench:
-    recipe = Recipe()
-    folder, _ = backbone_named(wishes.backbone)
-    excerpts = heard_excerpts(
-        wishes.data, store, _told, seed=recipe.seed, factor=FACTOR, backbone=folder
-    )
-    return Bench(
-        excerpts=excerpts,
-        recipe=recipe,
-        store=store,
-        tags=tags_in(folder),
-        folder=folder,
-        data=wishes.data,
-    )
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks accuracy")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -128,12 +111,3 @@ def _parser() -> argparse.ArgumentParser:
         "--backbone", default=str(registry.backbone_dir()), help='its folder, or "none"'
     )
     return parser
-
-
-def _told(stage: str, done: int, total: int) -> None:
-    if done == total or not done % 20:
-        _say(f"  {stage} {done}/{total}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.accuracy.hearings import heard_excerpts
+from benchmarks.accuracy.heard import heard_bench, say
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
 from benchmarks.challengers.light import Light
@@ -38,7 +38,6 @@ from benchmarks.challengers.sides import (
     thinned,
     written,
 )
-from core import registry
 from core.errors import GenrewatchError
 from core.learning import nightly
 from core.learning.dataset import Track
@@ -169,7 +168,7 @@ def measure(
             lambda: of(tracks, number),
             code=CODE,
         )
-        _say(f"  {name} {number}: {made['outcome']}: {made['reason'][:90]}")
+        say(f"  {name} {number}: {made['outcome']}: {made['reason'][:90]}")
         return made
 
     spoilt = [kept("poisoned", poisoned, number) for number in range(bad)]
@@ -279,10 +278,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
             measure(bench.tracks, bench.store, "made up", bad=7, good=1, same=1)
         sys.exit(0)
     store = Store(wishes.cache, fresh=wishes.fresh)
-    excerpts = heard_excerpts(
-        wishes.data, store, _told, seed=1, factor=5, backbone=str(registry.backbone_dir())
-    )
-    figures = measure(excerpts.tracks, store, "excerpts", **counts)
+    figures = measure(heard_bench(wishes.data, store).tracks, store, "excerpts", **counts)
     figures["passed"] = all(
         row["met"] for row in figures.values() if isinstance(row, dict) and "met" in row
     )
@@ -301,12 +297,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=cache_dir(), help="where results are kept")
     parser.add_argument("--short", action="store_true", help="on made-up excerpts, as a trial")
     return parser
-
-
-def _told(stage: str, done: int, total: int) -> None:
-    if done == total or not done % 50:
-        _say(f"  {stage} {done}/{total}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -14,20 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy import missed
 from benchmarks.accuracy.bench import Bench
-from benchmarks.accuracy.hearings import heard_excerpts
+from benchmarks.accuracy.heard import heard_bench, say
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
 from benchmarks.learning import cost, daemon_run, promised, taste, trap
 from core import registry
-from core.learning.fitting import Recipe
 from core.learning.networks import use_cores
-from core.learning.train import backbone_named, tags_in
 from daemon.app import set_up_logging
 
 __all__ = ["ROWS", "main", "measure"]
 
-FACTOR = 5  # augmented copies of each excerpt
 HALVES = 10
 Rows = Callable[[Bench, Sequence[int]], dict[str, Any]]
 
@@ -54,8 +52,9 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as kept:
             measure(made_up(Store(Path(kept)), quick(), artists=8, each=4), quickly, (0,))
     else:
+        store = Store(wishes.cache, fresh=wishes.fresh)
         seeds = tuple(range(wishes.first, wishes.first + wishes.halves))
-        figures = measure(_heard(wishes), names, seeds)
+        figures = measure(heard_bench(wishes.data, store, backbone=wishes.backbone), names, seeds)
     if wishes.short or wishes.only or wishes.halves != HALVES or wishes.first:
         sys.exit(0)  # and the last whole result stays as it is
     return figures
@@ -73,38 +72,14 @@ def measure(bench: Bench, names: Sequence[str], seeds: Sequence[int]) -> dict[st
     }
     for name in names:
         started = time.monotonic()
-        _say(f"{name}: ...")
+        say(f"{name}: ...")
         figures[name] = ROWS[name](bench, seeds)
-        _say(f"{name}: {time.monotonic() - started:.0f} s")
+        say(f"{name}: {time.monotonic() - started:.0f} s")
         for row, figure in figures[name].items():
             print(f"{name}, {row}: {figure}")
-    figures["missed"] = _missed(figures)
+    figures["missed"] = missed(figures)
     figures["passed"] = not figures["missed"]
     return figures
-
-
-def _missed(figures: Mapping[str, Any], path: str = "") -> list[str]:
-    found = [path] if figures.get("met") is False else []
-    for name, inner in figures.items():
-        if isinstance(inner, dict):
-            found += _missed(inner, f"{path}, {name}" if path else name)
-    return found
-
-
-def _heard(wishes: argparse.Namespace) -> Bench:
-    recipe, store = Recipe(), Store(wishes.cache, fresh=wishes.fresh)
-    folder, _ = backbone_named(wishes.backbone)
-    excerpts = heard_excerpts(
-        wishes.data, store, _told, seed=recipe.seed, factor=FACTOR, backbone=folder
-    )
-    return Bench(
-        excerpts=excerpts,
-        recipe=recipe,
-        store=store,
-        tags=tags_in(folder),
-        folder=folder,
-        data=wishes.data,
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,12 +97,3 @@ def _parser() -> argparse.ArgumentParser:
         "--backbone", default=str(registry.backbone_dir()), help='its folder, or "none"'
     )
     return parser
-
-
-def _told(stage: str, done: int, total: int) -> None:
-    if done == total or not done % 20:
-        _say(f"  {stage} {done}/{total}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -15,19 +15,15 @@ from typing import Any
 
 from benchmarks.accuracy import missed
 from benchmarks.accuracy.bench import Bench
-from benchmarks.accuracy.hearings import heard_excerpts
+from benchmarks.accuracy.heard import heard_bench, say
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
 from benchmarks.learning.library import CHEAP
 from benchmarks.newgenre import few, next_file, nights
-from core import registry
-from core.learning.fitting import Recipe
 from core.learning.networks import use_cores
-from core.learning.train import backbone_named, tags_in
 
 __all__ = ["ROWS", "main", "measure"]
 
-FACTOR = 5  # augmented copies of each excerpt; the base is trained on them
 ROWS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "eight files": few.rows,
     "next file": next_file.rows,
@@ -44,7 +40,9 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
             bench = made_up(Store(Path(room)), quick(), artists=9, each=2)
             measure(bench, wishes.only or tuple(ROWS))
         sys.exit(0)  # and the last whole result stays as it is
-    figures = measure(_heard(wishes), wishes.only or tuple(ROWS))
+    bench = heard_bench(wishes.data, Store(wishes.cache, fresh=wishes.fresh))
+    cheap = replace(bench, recipe=replace(bench.recipe, members=0))
+    figures = measure(cheap, wishes.only or tuple(ROWS))
     if wishes.only:
         sys.exit(0)
     return figures
@@ -60,29 +58,13 @@ def measure(bench: Bench, names: Sequence[str]) -> dict[str, Any]:
         "excerpts": len(bench.tracks),
     }
     for name in names:
-        print(f"{name}: ...", file=sys.stderr, flush=True)
+        say(f"{name}: ...")
         figures[name] = ROWS[name](bench)
         for row, figure in figures[name].items():
             print(f"{name}, {row}: {figure}", flush=True)
     figures["missed"] = missed(figures)
     figures["passed"] = not figures["missed"]
     return figures
-
-
-def _heard(wishes: argparse.Namespace) -> Bench:
-    recipe, store = Recipe(), Store(wishes.cache, fresh=wishes.fresh)
-    folder, _ = backbone_named(str(registry.backbone_dir()))
-    excerpts = heard_excerpts(
-        wishes.data, store, _told, seed=recipe.seed, factor=FACTOR, backbone=folder
-    )
-    return Bench(
-        excerpts=excerpts,
-        recipe=replace(recipe, members=0),
-        store=store,
-        tags=tags_in(folder),
-        folder=folder,
-        data=wishes.data,
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,8 +75,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=cache_dir(), help="where results are kept")
     parser.add_argument("--short", action="store_true", help="on made-up excerpts, in seconds")
     return parser
-
-
-def _told(stage: str, done: int, total: int) -> None:
-    if done == total or not done % 20:
-        print(f"  {stage} {done}/{total}", file=sys.stderr, flush=True)

@@ -12,11 +12,11 @@ from enum import StrEnum
 
 import numpy as np
 
+from core.decision.vocabulary import LEARNED
 from core.taxonomy import KNOWN, SPOKEN_OF, fold, fold_all, spell
 
 __all__ = ["Dropped", "Lesson", "Tagged", "Taught", "Why", "Wishes", "clean", "in_turn"]
 
-NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre that the model does not know can be learned
 # What joins genres in one value beside ";", which every reader splits at.
 JOINTS = (";", "/", "|", "\\", ",", " - ")
 SPOKEN = fold_all(
@@ -214,7 +214,7 @@ def _frequent(lessons: Iterable[Lesson], wishes: Wishes) -> frozenset[str]:
     for item in lessons:
         files[fold(item.genre)] += 1
         artists[fold(item.genre)].add(item.group)
-    enough = (g for g in files if files[g] >= NEW_TRACKS and len(artists[g]) >= NEW_ARTISTS)
+    enough = (g for g in files if files[g] >= LEARNED.tracks and len(artists[g]) >= LEARNED.artists)
     return fold_all(wishes.known) | frozenset(enough)
 
 

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from core import registry
 from core.decision import conflicts, memory, testimony
-from core.decision.vocabulary import as_taught, vocabulary
+from core.decision.vocabulary import LEARNED, as_taught, vocabulary
 from core.errors import GenrewatchError, TrainingError
 from core.learning import gate
 from core.learning.course import Course
@@ -62,7 +62,6 @@ __all__ = [
     "read_record",
 ]
 
-NEW_TRACKS, NEW_ARTISTS = 8, 3  # before a genre of the user's gets a place in the network
 NOBODY_SPOKE = "nobody said anything yet"
 NETWORKS_SHARE = 0.7  # of a night's time; the rest is for all that is not networks
 ORIGIN = ", on top of: "  # before the provenance of the model that it all began with
@@ -175,12 +174,12 @@ def learnable(
     for name, tracks in by_genre.items():
         genre = spelled.get(name) or Counter(track.genre for track in tracks).most_common(1)[0][0]
         artists = len({track.group for track in tracks})
-        if name in spelled or (len(tracks) >= NEW_TRACKS and artists >= NEW_ARTISTS):
+        if name in spelled or (len(tracks) >= LEARNED.tracks and artists >= LEARNED.artists):
             kept += [replace(track, genre=genre) for track in tracks]
         else:
             notes.append(
-                f"{genre} is not learned yet: {len(tracks)} of {NEW_TRACKS} tracks,"
-                f" {artists} of {NEW_ARTISTS} artists"
+                f"{genre} is not learned yet: {len(tracks)} of {LEARNED.tracks} tracks,"
+                f" {artists} of {LEARNED.artists} artists"
             )
     return tuple(kept), tuple(notes)
 
