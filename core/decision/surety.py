@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from core.decision.verdict import pool, segment_probabilities
 
-__all__ = ["EDGE", "SIGNS", "Places", "Surety", "likely", "log_odds", "signs", "sureness"]
+__all__ = [
+    "SIGNS",
+    "Places",
+    "Surety",
+    "likely",
+    "log_odds",
+    "signs",
+    "spread",
+    "sureness",
+]
 
 Floats = NDArray[np.float64]
 
@@ -40,10 +49,11 @@ class Places:
     ) -> "Places":
         """Return the places of tracks with *embedding* [n, E] and *genre* [n] of that many.
 
-        A genre without a track lies at the centre, at distance 1 from everything.
+        A genre without a track lies at the centre, at distance 1 from everything; what never
+        changes keeps its own unit, so that it says little.
         """
         raw = embedding.astype(np.float64)
-        centre, width = raw.mean(axis=0), np.maximum(raw.std(axis=0), EDGE)
+        centre, width = raw.mean(axis=0), spread(raw)
         sums = np.eye(genres)[genre].T @ ((raw - centre) / width)
         counts = np.maximum(np.bincount(genre, minlength=genres), 1)
         return cls(centre=centre, width=width, genres=sums / counts[:, None])
@@ -78,6 +88,9 @@ class Surety:
             raise ValueError(f"it does not weigh the {len(SIGNS)} signs")
         held = document.get("places")
         places = None if held is None else Places(**{k: np.array(v) for k, v in held.items()})
+        if places is not None:
+            places = replace(places, width=_not_nothing(places.width))
+        rows["width"] = _not_nothing(rows["width"])
         return cls(**rows, weights=weights, bias=float(document["bias"]), places=places)
 
     def document(self) -> dict[str, Any]:
@@ -122,6 +135,11 @@ def sureness(confidence: float, found: Floats, surety: Surety) -> float:
     return float(likely(odds + (found - surety.centre) / surety.width @ surety.weights))
 
 
+def spread(table: Floats) -> Floats:
+    """Return the standard deviations of *table* [n, F]; 1 where nothing changes."""
+    return np.asarray(np.where(table.std(axis=0) > EDGE, table.std(axis=0), 1.0))
+
+
 def log_odds(chance: Floats) -> Floats:
     """Return log(p / (1 - p)) of any shape."""
     certain = np.clip(chance, EDGE, 1 - EDGE)
@@ -143,6 +161,13 @@ def _entropy(each: Floats) -> Floats:
     return np.asarray(-np.sum(each * np.log(np.maximum(each, 1e-12)), axis=-1))
 
 
+def _not_nothing(width: Floats) -> Floats:
+    """*width*, of which an older model rounded what was small away."""
+    return np.where(width > 0, width, 1.0)
+
+
 def _short(values: Floats) -> list[Any]:
-    rounded: list[Any] = np.round(values, 5).tolist()
-    return rounded
+    """*values* to five digits, however small they are."""
+    shortened = np.array([float(f"{value:.5g}") for value in values.ravel()])
+    kept: list[Any] = shortened.reshape(values.shape).tolist()
+    return kept

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from core.decision.surety import EDGE, SIGNS, Places, Surety, likely, log_odds, signs
+from core.decision.surety import SIGNS, Places, Surety, likely, log_odds, signs, spread
 from core.decision.verdict import calibrate, pool
 from core.learning.calibrate import Calibration, artist_folds, artist_weight
 
@@ -105,7 +105,7 @@ def _rows(blind: Blind) -> Rows:
     return Rows(
         signs=table,
         centre=table.mean(axis=0),
-        width=np.where(table.std(axis=0) > EDGE, table.std(axis=0), 1.0),
+        width=spread(table),
         odds=log_odds(np.array(confidence)),
         right=np.concatenate([right, np.zeros(len(right))]),
         weight=np.concatenate([weight, STRANGERS * weight]) / weight.sum(),

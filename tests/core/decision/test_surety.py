@@ -69,6 +69,45 @@ def test_places_are_the_means_of_what_was_learned() -> None:
     assert places.distance(np.array([9.0, 9.0]), 2) == pytest.approx(1)
 
 
+def test_a_place_that_never_changes_says_nothing() -> None:
+    """Units that were silent for all that was learned are no division by nothing, kept or not."""
+    embedding = np.array([[1.0, 0.0, 2e-6], [0.0, 0.0, 0.0]], np.float32)
+    places = Places.of(embedding, np.array([0, 1]), 2)
+    surety = Surety(
+        centre=np.zeros(len(SIGNS)),
+        width=np.full(len(SIGNS), 3e-6),
+        weights=np.zeros(len(SIGNS)),
+        bias=0.0,
+        places=places,
+    )
+
+    kept = Surety.of(json.loads(json.dumps(surety.document())))
+
+    heard = np.array([1.0, 5.0, 0.0], np.float32)
+    assert kept.places is not None
+    assert np.isfinite(kept.places.distance(heard, 0))
+    assert kept.places.distance(heard, 0) == pytest.approx(places.distance(heard, 0), abs=1e-3)
+    assert (kept.width > 0).all()
+
+
+def test_a_model_that_kept_no_width_is_read_as_if_it_had_one() -> None:
+    """An older model rounded small widths away; what it says is a number all the same."""
+    document = Surety(
+        centre=np.zeros(len(SIGNS)),
+        width=np.ones(len(SIGNS)),
+        weights=np.zeros(len(SIGNS)),
+        bias=0.0,
+        places=Places(centre=np.zeros(2), width=np.ones(2), genres=np.eye(2)),
+    ).document()
+    document["width"][0] = document["places"]["width"][0] = 0.0
+
+    surety = Surety.of(document)
+
+    assert surety.places is not None
+    found = surety.places.distance(np.array([1.0, 1.0]), 0)
+    assert np.isfinite(sureness(0.9, np.full(len(SIGNS), found), surety))
+
+
 def test_sureness_starts_from_the_confidence() -> None:
     """Without weights it is the confidence; a sign that weighs moves it the way it says."""
     found = np.array([0.0, 0.0, 0.0, 2.0, 0.0])
