@@ -72,7 +72,6 @@ def _watch(app: App, config: Config) -> None:
     app.witness.settle(app.db)
     app.models.champion()  # a damaged model is told now, not at the first file
     processes.one_thread_each(os.environ)
-    _introduce(app, config)
     options = config.workers
     workers = Workers(
         count=options.count,
@@ -105,8 +104,9 @@ def _watch(app: App, config: Config) -> None:
     last = runs.last_run(app.db)
     if missed_night(config.training, _now(), last.ended_at if last else None):
         supervisor.night()
-    with _stopped_by_signals(supervisor):
+    with _stopped_by_signals(supervisor):  # before it is said how to stop it
         try:
+            _introduce(app, config)
             supervisor.run()
         finally:
             schedule.shutdown(wait=False)
