@@ -93,12 +93,10 @@ def is_met(db: Database, keys: Keys, *, but: str) -> bool:
         f"""
         select exists (
             select 1
-            from feedback
-            left join batches on batches.id = feedback.batch
+            from words
             where artist_key = ?
                 and fingerprint != ?
                 and kind in ({kinds})
-                and coalesce(batches.whose, 'person') = 'person'
         )
         """,
         [keys.artist, but, *NAMED],

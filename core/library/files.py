@@ -57,6 +57,11 @@ COLUMNS = (
 # size, mtime_ns, ctime_ns, inode, and whether it is at rest or pending
 Noted = tuple[int, int, int, int, int]
 AT_REST, PENDING = 0, 1
+# of three keys, in this order; what has none shares none
+SHARING = (
+    "(composer_key != '' and composer_key = ? or artist_key != '' and artist_key = ? "
+    "or album_key != '' and album_key = ?)"
+)
 UNREAD_ROW = "state = 'pending' and existing and fingerprint is null and head is null"
 
 
@@ -151,9 +156,7 @@ def unsure_sharing(db: Database, keys: Keys) -> list[FileRow]:
     """Return the not-sure files that share a composer, an artist or an album by *keys*."""
     return _files(
         db,
-        "where (composer_key != '' and composer_key = ? or artist_key != '' and artist_key = ? "
-        "or album_key != '' and album_key = ?) "
-        "and state = 'not_sure' and gone_at is null order by path",
+        f"where {SHARING} and state = 'not_sure' and gone_at is null order by path",
         [keys.composer, keys.artist, keys.album],
     )
 
@@ -162,10 +165,8 @@ def ours_sharing(db: Database, keys: Keys) -> list[FileRow]:
     """Return the files that bear a genre of ours and share a composer, an artist or an album."""
     return _files(
         db,
-        "where (composer_key != '' and composer_key = ? or artist_key != '' and artist_key = ? "
-        "or album_key != '' and album_key = ?) "
-        "and state = 'tagged' and origin = 'ours' and hands_off = 0 and gone_at is null "
-        "order by path",
+        f"where {SHARING} and state = 'tagged' and origin = 'ours' and hands_off = 0 "
+        "and gone_at is null order by path",
         [keys.composer, keys.artist, keys.album],
     )
 

@@ -54,12 +54,9 @@ def followed(db: Database) -> list[Followed]:
         from arrivals
         left join audits on audits.fingerprint = arrivals.fingerprint
         left join feedback as word on word.id = (
-                select max(feedback.id)
-                from feedback
-                left join batches on batches.id = feedback.batch
-                where feedback.fingerprint = arrivals.fingerprint
-                    and kind != 'reversion'
-                    and coalesce(whose, 'person') = 'person'
+                select max(words.id)
+                from words
+                where words.fingerprint = arrivals.fingerprint and words.kind != 'reversion'
             )
         left join tag_writes as ours on ours.id = (
                 select min(id)

@@ -14,12 +14,10 @@ __all__ = ["first_written_by", "written_before", "written_by"]
 CORRECTED = """
     exists (
         select 1
-        from feedback
-        left join batches on batches.id = feedback.batch
-        where feedback.fingerprint = arrivals.fingerprint
-            and feedback.kind in ('correction', 'rejection')
-            and feedback.at >= arrivals.at
-            and coalesce(batches.whose, 'person') = 'person'
+        from words
+        where words.fingerprint = arrivals.fingerprint
+            and words.kind in ('correction', 'rejection')
+            and words.at >= arrivals.at
     )
 """
 LOOKED_AT = """
