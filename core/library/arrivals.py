@@ -95,6 +95,7 @@ def is_met(db: Database, keys: Keys, *, but: str) -> bool:
             select 1
             from words
             where artist_key = ?
+                and artist_key != ''
                 and fingerprint != ?
                 and kind in ({kinds})
         )

@@ -237,7 +237,12 @@ def _guess(row: Sequence[Any]) -> Said:
 def _sharing(table: str, keys: Keys) -> tuple[str, list[str]]:
     """SQL for the fingerprints of *table* that share a key, and its values."""
     named = {"composer": keys.composer, "artist": keys.artist, "album": keys.album}
-    parts = [f"select fingerprint from {table} where {key}_key = ?" for key in named if named[key]]
+    # that the key is not empty is said for SQLite's sake: the index holds no others
+    parts = [
+        f"select fingerprint from {table} where {key}_key = ? and {key}_key != ''"
+        for key in named
+        if named[key]
+    ]
     return " union ".join(parts) or "select null", [key for key in named.values() if key]
 
 
