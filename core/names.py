@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Keys", "album_key", "artist_key", "keys_of"]
+__all__ = ["Keys", "album_key", "artist_key", "group_of", "keys_of"]
 
 _GUESTS = re.compile(r"\s*[\(\[]?\b(feat|ft|featuring)\b\.?\s.*$", re.IGNORECASE)
 _TRAILING_ARTICLE = re.compile(r"^(.*), (the|a|an)$")
@@ -54,6 +54,16 @@ def keys_of(
         artist=own or whose,
         album=album_key(album, whose or own) if whose or own else "",
     )
+
+
+def group_of(artist: str | None, album_artist: str | None, path: str) -> str:
+    """Return whose music the file at *path* is where artists are kept apart: its folder's at worst.
+
+    On a compilation, too, it is the artist's: `Keys` names none there, since what one track is
+    called says nothing of another, but whoever learned from it has met the artist.
+    """
+    folder = path.rpartition("/")[0].strip().casefold()
+    return artist_key(artist) or artist_key(album_artist) or folder
 
 
 @lru_cache(maxsize=4096)  # a word is read with its whole artist's, again and again

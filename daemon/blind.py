@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from core.decision.promise import Cases
 from core.decision.testimony import Testimony, met_artists, unprompted
-from core.library import batches, evidence, feedback_log
+from core.library import batches, evidence, feedback_log, lessons
 from core.registry import Manifest
 
 __all__ = ["Answer", "Blind"]
@@ -45,7 +45,7 @@ class Blind:
         self._met: set[str] = set()
 
     def cases(self, same: Callable[[str, str], bool]) -> Cases:
-        """Return what it said of artists of whom it had learned no track that a person named.
+        """Return what it said of artists of whom it had learned no track, by word or by tag.
 
         *same* says whether two names mean one genre.
         """
@@ -88,7 +88,7 @@ class Blind:
 
     def _read_all(self) -> None:
         rows = feedback_log.all_feedback(self._db)
-        self._met = met_artists(rows, self._trained)
+        self._met = met_artists(rows, self._trained) | lessons.groups_of(self._db, self._trained)
         self._told.clear()
         for item in unprompted(rows):
             self._take(item)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from core.library.feedback_log import NAMED, FeedbackRow
-from core.names import keys_of
+from core.names import group_of
 
 __all__ = ["AUDIT", "Testimony", "met_artists", "unprompted"]
 
@@ -70,5 +70,4 @@ def _testimony(row: FeedbackRow) -> Testimony:
 
 
 def _artist(row: FeedbackRow) -> str:
-    key = keys_of(artist=row.artist, album_artist=row.album_artist).artist
-    return key or row.path.rpartition("/")[0]
+    return group_of(row.artist, row.album_artist, row.path)

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_text, time_text
 from core.library.feedback_log import FeedbackRow
-from core.names import artist_key
+from core.names import group_of
 
 __all__ = [
     "HearingRow",
@@ -311,19 +311,14 @@ def _labelled(row: Sequence[Any]) -> Labelled:
 
 def whose(said: FeedbackRow) -> str:
     """Return the group that a label of this track belongs to: its artist, else its folder."""
-    return _group(said.artist, said.album_artist, said.path)
-
-
-def _group(artist: str | None, album_artist: str | None, path: str) -> str:
-    folder = path.rpartition("/")[0]
-    return artist_key(artist) or artist_key(album_artist) or folder.strip().casefold()
+    return group_of(said.artist, said.album_artist, said.path)
 
 
 def _label(row: Sequence[Any]) -> Label:
     return Label(
         fingerprint=row[0],
         genre=as_list(row[1])[0],
-        group=_group(row[2], row[3], path_text(row[4])),
+        group=group_of(row[2], row[3], path_text(row[4])),
         features=_array(row[6], (row[5], -1)),
         embedding=None if row[7] is None else _array(row[7], (-1,)),
     )

@@ -5,7 +5,7 @@ off, and so that each later night still knows what the tags said. It cleans noth
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from core.library.codec import as_list, list_json, path_bytes, path_text, time_text
 from core.library.schema import writing
+from core.names import group_of
 
 __all__ = [
     "Learned",
@@ -23,6 +24,7 @@ __all__ = [
     "Progress",
     "doubt",
     "doubted",
+    "groups_of",
     "learned",
     "lessons_below",
     "mark_failed",
@@ -150,7 +152,7 @@ def learned(db: Database, feature_version: int) -> list[Learned]:
     """Return what the heard lessons teach, a track once; where its files disagree, nothing."""
     rows = db.execute(
         """
-        select lessons.fingerprint, min(lessons.genre), min(lessons.artist_key),
+        select lessons.fingerprint, min(lessons.genre), max(lessons.artist_key),
             min(lessons.path), min(lessons.doubted) is not null,
             hearings.segments, hearings.features, hearings.embedding
         from lessons
@@ -166,6 +168,14 @@ def learned(db: Database, feature_version: int) -> list[Learned]:
         [feature_version],
     )
     return [_learned(row) for row in rows]
+
+
+def groups_of(db: Database, fingerprints: Container[str]) -> set[str]:
+    """Return whose music those of the *fingerprints* are that are lessons."""
+    rows = db.execute(
+        "select fingerprint, artist_key, path from lessons where fingerprint is not null"
+    )
+    return {_group(row[1], path_text(row[2])) for row in rows if row[0] in fingerprints}
 
 
 def taught_of(db: Database, artist: str, *, but: str) -> list[tuple[str, str]]:
@@ -241,15 +251,19 @@ def _lesson(row: Sequence[Any]) -> LessonRow:
 
 
 def _learned(row: Sequence[Any]) -> Learned:
-    folder = path_text(row[3]).rpartition("/")[0]
     return Learned(
         fingerprint=row[0],
         genre=row[1],
-        group=row[2] or folder.strip().casefold(),
+        group=_group(row[2], path_text(row[3])),
         features=_array(row[6], (row[5], -1)),
         embedding=None if row[7] is None else _array(row[7], (-1,)),
         doubted=bool(row[4]),
     )
+
+
+def _group(artist: str, path: str) -> str:
+    """The group of a lesson, whose artist is a key already."""
+    return artist or group_of(None, None, path)
 
 
 def _array(blob: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -8,13 +8,15 @@ import pytest
 from sqlite_utils import Database
 
 from core.decision.promise import Cases
-from core.library import batches, feedback_log, hearings
+from core.library import batches, feedback_log, hearings, lessons
 from core.library.batches import Edit
 from core.library.evidence import Voiced, voiced
 from core.library.feedback_log import FeedbackRow
 from core.library.files import remember_track
 from core.library.hearings import HearingRow
+from core.library.lessons import LessonRow
 from core.library.schema import open_library
+from core.names import artist_key
 from core.registry import base_dir, load
 from daemon import blind
 from daemon.blind import Answer, Blind
@@ -122,6 +124,28 @@ def test_blind_answers_are_as_if_they_were_read_anew(db: Database) -> None:
         fresh = Blind(db, manifest, lambda track: answer(db, track))
 
         assert as_counts(kept.cases(same)) == as_counts(fresh.cases(same))
+
+
+def test_artists_known_by_the_tags_of_a_library_are_met(db: Database) -> None:
+    """Of these, too, the model has learned; its words on them say nothing of the next artist."""
+    manifest = load(base_dir(backbone=False))
+    known = min(manifest.fingerprints)
+    remember_track(db, known, 60.0, NOON)
+    row = LessonRow(
+        path="/m/x.mp3",
+        tagged=("Jazz",),
+        genre="Jazz",
+        artist_key=artist_key("artist 1"),
+        turn=0,
+        fingerprint=known,
+        state="heard",
+    )
+    before = len(Blind(db, manifest, lambda track: answer(db, track)).cases(same))
+    lessons.set_lessons(db, [row], (), NOON)
+
+    found = Blind(db, manifest, lambda track: answer(db, track)).cases(same)
+
+    assert (before, len(found)) == (6, 4)  # t1 and t5 are theirs
 
 
 def test_only_the_newest_answers_count(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,3 +72,13 @@ def test_artists_that_were_trained_on_are_met() -> None:
 
     assert [item.fingerprint for item in unprompted(rows) if item.artist not in met] == ["c", "d"]
     assert met_artists(rows, {"d"}) == {"/m"}
+
+
+def test_an_artist_is_met_on_a_compilation_too() -> None:
+    """Training groups such a track by its artist, so the promise must."""
+    rows = [
+        said("a", artist="Nina", album_artist="Various Artists", path="/hits/a.mp3"),
+        said("b", artist="Nina", path="/nina/b.mp3"),
+    ]
+
+    assert met_artists(rows, {"a"}) == {unprompted(rows)[1].artist}

@@ -102,6 +102,23 @@ def test_a_track_teaches_once_and_not_where_its_files_disagree(db: Database) -> 
     assert lessons.learned(db, feature_version=2) == []
 
 
+@pytest.mark.parametrize("names", [("", "x"), ("x", "")])
+def test_a_copy_without_an_artist_does_not_hide_whose_it_is(
+    db: Database, names: tuple[str, str]
+) -> None:
+    """Else the artist would stand on both sides of a split, once as a folder."""
+    rows = [lesson("/m/a.mp3", artist=names[0]), lesson("/n/a.mp3", artist=names[1])]
+    lessons.set_lessons(db, rows, (), NOON)
+    keep_hearing(db, "fa")
+    for row in rows:
+        lessons.mark_heard(db, row.path, "fa", NOON)
+
+    (found,) = lessons.learned(db, feature_version=1)
+
+    assert found.group == "x"
+    assert "x" in lessons.groups_of(db, {"fa"})
+
+
 def test_a_lesson_bears_on_its_artist_s_music(db: Database) -> None:
     """As a whisper in the memory; not from a compilation, not where it is doubted or not heard."""
     rows = [
