@@ -93,11 +93,12 @@ def _contents(data: bytes, version: str, others: Iterable[tuple[str, bytes]] = (
         text = entry.partition(b"=")[2].decode("utf-8", "replace")
         texts[_key(entry)] = (*texts.get(_key(entry), ()), text)
     kept = [(_key(entry), entry) for entry in comment.entries if _key(entry) != "genre"]
+    said = [(key, entry.partition(b"=")[2]) for key, entry in kept]  # a name has no case
     return Contents(
         genres=from_values(texts.get("genre", ())),
         version=version,
         fields=pick(texts, _KEYS),
-        values=named([*((key, entry) for key, entry in kept), *others]),
+        values=named([*said, *others]),
         raw=named([("vendor", comment.vendor), ("rest", comment.rest), *kept, *others]),
     )
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import suppress
 
+import mutagen
 import pytest
 from mutagen.flac import FLAC
 from mutagen.id3 import ID3, TCON, TIT2
@@ -36,6 +37,23 @@ def test_other_entries_keep_bytes_and_order(tmp_path, fmt):
 
     assert others(path) == before
     assert genres_in(path) == ["Jazz", "Dub"]
+
+
+@pytest.mark.parametrize("fmt", ["flac", "ogg", "opus", "oggflac"])
+def test_an_editor_that_spells_field_names_anew_changes_no_field(tmp_path, fmt):
+    """Names have no case here (Kid3 saves TITLE where ffmpeg had title); texts have."""
+    path = make_audio(tmp_path / f"a{suffix(fmt)}", fmt, seconds=1)
+
+    def digest(name, text):
+        fields = mutagen.File(path)
+        fields[name] = text
+        fields.save()
+        return read(path).other
+
+    lower = digest("title", "One")
+
+    assert digest("TITLE", "One") == lower
+    assert digest("title", "one") != lower
 
 
 def test_flac_padding_takes_up_the_difference(tmp_path):
