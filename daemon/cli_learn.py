@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,12 +16,14 @@ from daemon.app import App
 
 if TYPE_CHECKING:
     from daemon.learning_from import Choice
+    from daemon.learning_run import Held, Teller
     from daemon.processes import Workers
 
 __all__ = ["COMMANDS"]
 
 SAMPLE = 5000  # files that are heard: some hours, once
 NICE = 19  # nobody waits for a worker of ours
+START_S, START_LOOK_S = 20.0, 0.1  # how long to look whether the background has begun
 EVERY = 100  # files between two lines where there is no terminal for a bar
 
 
@@ -35,8 +38,10 @@ EVERY = 100  # files between two lines where there is no terminal for a bar
 )
 @click.option("--dry-run", is_flag=True, help="only say what would be learned, and from what")
 @click.option("--background", is_flag=True, help="go on when this terminal is closed")
+@click.option("--stop", is_flag=True, help="end the learning that is under way")
 @click.option("--workers", type=click.IntRange(min=1, max=64), help="hear so many files at once")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+@click.option("--patient", is_flag=True, hidden=True)  # what goes on in the background is told so
 @click.pass_obj
 def learn(
     app: App,
@@ -44,45 +49,116 @@ def learn(
     sample: int,
     dry_run: bool,
     background: bool,
+    stop: bool,
     workers: int | None,
     as_json: bool,
+    patient: bool,
 ) -> None:
     """learn from the genres that a library is tagged with, writing nothing
 
     Reads the tags in each DIR, hears a sample of the files at low priority, says which tags
     look wrong, trains, and says how often the new model is right about artists that it had not
     met. May be stopped at any time: the same command, or `genrewatch learn` alone, goes on
-    where it was.
+    where it was. In the background it waits for mains power and an idle machine, as each night.
     """
-    from core.errors import TrainingError
+    from daemon.learning_run import BUSY, stoppable
     from daemon.state import locked
 
-    busy = TrainingError("another process learns from a library", None, "wait for it to end")
-    with locked(app.state.lessons_lock, busy), _crew(app, workers) as crew:
-        said: dict[str, Any] = {}
-        if folders:
-            choice = _choose(app, crew, folders, sample)
-            said["library"] = _told_choice(choice, quiet=as_json)
-            if dry_run:
-                _end(said, as_json=as_json)
-                return
-            _queue(app, choice, folders)
-        elif dry_run or not _asked_for(app):
-            raise click.UsageError("name the folders of the library")
-        if not background:
-            said |= _hear(app, crew, quiet=as_json)
+    if stop:
+        _stop(app)
+        return
+    said: dict[str, Any] = {}
+    if dry_run:
+        _require(folders)
+        with _crew(app, workers) as crew:
+            said["library"] = _told_choice(_choose(app, crew, folders, sample), quiet=as_json)
+        _end(said, as_json=as_json)
+        return
+    with locked(app.state.lessons_lock, BUSY), stoppable():
+        _require(folders or _asked_for(app))
+        with _told(app, patient=patient) as run:
+            if folders:
+                said |= _choose_from(app, folders, sample, workers, quiet=as_json)
+            if not background:
+                said |= _learn(app, run, workers, patient=patient, quiet=as_json)
     if background:
         _leave_running(app, workers)
         return
-    done = said["hearing"]
-    if done["in_all"]["heard"] and not done["waiting"]:
-        said |= _train(app, quiet=as_json)
     _end(said, as_json=as_json)
     if said.get("training", {"outcome": "failed"})["outcome"] == "failed":
         sys.exit(1)
 
 
 COMMANDS = (learn,)
+
+
+def _require(library: object) -> None:
+    if not library:
+        raise click.UsageError("name the folders of the library")
+
+
+def _choose_from(
+    app: App, folders: tuple[str, ...], sample: int, workers: int | None, *, quiet: bool
+) -> dict[str, Any]:
+    """Choose what is to be heard, say it, and keep it in the record."""
+    with _crew(app, workers) as crew:
+        choice = _choose(app, crew, folders, sample)
+    told = _told_choice(choice, quiet=quiet)
+    _queue(app, choice, folders)
+    return {"library": told}
+
+
+@contextmanager
+def _told(app: App, *, patient: bool) -> "Iterator[Teller]":
+    """Yield what tells the record of this run, and tell how it ended, however it does."""
+    from core.errors import GenrewatchError
+    from daemon.learning_run import STOPPED, Teller
+
+    run = Teller(app.db, _now, str(app.state.lessons_log) if patient else None)
+    try:
+        yield run
+    except GenrewatchError as error:
+        run.end(error.reason)
+        raise
+    except KeyboardInterrupt:
+        run.end(STOPPED)
+        _say(["Stopped; what was done stays, go on with: genrewatch learn"])
+        sys.exit(1)
+
+
+def _stop(app: App) -> None:
+    from core.library import lessons
+    from daemon.learning_run import stop
+    from daemon.taught import stopped_line
+
+    done = stop(app.db, app.state)
+    waiting = lessons.progress(app.db).waiting
+    _say([stopped_line(waiting) if done else "Nothing learns from a library now."])
+
+
+def _learn(
+    app: App, run: "Teller", workers: int | None, *, patient: bool, quiet: bool
+) -> dict[str, Any]:
+    """Hear, look for wrong tags, train; say each, and tell the record how it ended."""
+    from daemon.learning_run import STOPPED
+
+    said = _hear(app, run, workers, patient=patient, quiet=quiet)
+    done = said["hearing"]
+    if done["waiting"]:
+        run.end(STOPPED)
+    elif not done["in_all"]["heard"]:
+        run.end("there was nothing to learn from")
+    else:
+        said |= _train(app, run, patient=patient, quiet=quiet)
+    return said
+
+
+def _held(app: App, run: "Teller", busy: Callable[[], int]) -> "Held":
+    """Whether a run in the background has to wait; *busy* are our own workers."""
+    from daemon.learning_run import Held, machine_beside, why_waits
+
+    machine = machine_beside(app.db, app.state, busy)
+    return Held(lambda: why_waits(app.db, app.config.training, machine), run.waits)
 
 
 @contextmanager
@@ -134,45 +210,77 @@ def _queue(app: App, choice: "Choice", folders: tuple[str, ...]) -> None:
     queue_up(app.db, choice, roots, _now())
 
 
-def _hear(app: App, crew: "Workers", *, quiet: bool) -> dict[str, Any]:
+def _hear(
+    app: App, run: "Teller", workers: int | None, *, patient: bool, quiet: bool
+) -> dict[str, Any]:
     from dataclasses import asdict
 
     from core.library import lessons
     from daemon import taught
     from daemon.judge import Judge
     from daemon.learning_from import hear
+    from daemon.learning_run import HEARING
 
     judge = Judge(app.db, app.models, app.config.policy)
-    with _bar("Hearing") as tell:
-        done = hear(app.db, crew, lambda: judge.model().manifest, app.config, now=_now, tell=tell)
+    run.stage(HEARING)
+    with _crew(app, workers) as crew, _bar("Hearing") as tell:
+        done = hear(
+            app.db,
+            crew,
+            lambda: judge.model().manifest,
+            app.config,
+            now=_now,
+            tell=tell,
+            held=_held(app, run, crew.busy) if patient else lambda: False,
+        )
     whole, reasons = lessons.progress(app.db), lessons.reasons(app.db)
     _say(taught.heard_lines(done, whole, reasons), quiet=quiet)
     return {"hearing": {**asdict(done), "in_all": asdict(whole), "reasons": reasons}}
 
 
-def _train(app: App, *, quiet: bool) -> dict[str, Any]:
+def _train(app: App, run: "Teller", *, patient: bool, quiet: bool) -> dict[str, Any]:
     from dataclasses import asdict
 
     from daemon import taught
-    from daemon.cli_model import trainer_bar
+    from daemon.learning_run import DOUBTING, TRAINING, wait_while
 
-    with trainer_bar() as tell:
+    run.stage(DOUBTING)
+    if patient:
+        wait_while(_held(app, run, lambda: 0))
+    with _trainer(run) as tell:
         doubts = taught.look_for_wrong_tags(app.db, app.state, app.models, app.config, tell)
     _say(taught.doubt_lines(doubts), quiet=quiet)
-    with trainer_bar() as tell:
+    run.stage(TRAINING)
+    with _trainer(run) as tell:
         result = taught.train(app.db, app.state, app.config, tell)
     _say(taught.result_lines(result), quiet=quiet)
+    run.end(taught.in_short(result))
     return {"doubted": [asdict(doubt) for doubt in doubts], "training": taught.result_json(result)}
+
+
+@contextmanager
+def _trainer(run: "Teller") -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yield what hears a trainer: the bar, and the record, which `status` reads."""
+    from daemon.cli_model import trainer_bar
+
+    with trainer_bar() as show:
+
+        def tell(message: dict[str, Any]) -> None:
+            show(message)
+            if message.get("event") == "progress":
+                run.progress(message["done"], message["total"])
+
+        yield tell
 
 
 def _leave_running(app: App, workers: int | None) -> None:
     """Let a process of its own go on with what waits; it says in a log how it ends."""
     command = [sys.executable, "-m", "daemon", "--state-dir", str(app.state.root)]
     command += ["--config", os.path.abspath(app.config_flag)] if app.config_flag else []  # noqa: PTH100
-    command += ["learn", *(["--workers", str(workers)] if workers else [])]
+    command += ["learn", "--patient", *(["--workers", str(workers)] if workers else [])]
     with app.state.lessons_log.open("wb") as log:
         os.chmod(log.fileno(), 0o600)  # noqa: PTH101
-        subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -180,7 +288,31 @@ def _leave_running(app: App, workers: int | None) -> None:
             cwd=Path(__file__).resolve().parent.parent,
             start_new_session=True,
         )
-    _say([f"Learning goes on in the background; it says how it went in {app.state.lessons_log}"])
+    _see_it_start(app, process)
+    _say(
+        [
+            "Learning goes on in the background while the machine is idle and on mains power.",
+            "See how far it is, and how it ended, with: genrewatch status",
+            f"End it with: genrewatch learn --stop. What it says is in {app.state.lessons_log}",
+        ]
+    )
+
+
+def _see_it_start(app: App, process: "subprocess.Popen[bytes]") -> None:
+    """Return once the process is at work, or has done its work; raises TrainingError."""
+    from core.errors import TrainingError
+    from daemon.learning_run import last_run
+
+    end = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < end:
+        run = last_run(app.db)
+        if run is not None and run.pid == process.pid:
+            return
+        time.sleep(START_LOOK_S)
+    if process.returncode == 0:
+        return
+    said = app.state.lessons_log.read_text("utf-8", "replace").strip().splitlines()
+    raise TrainingError("learning did not start in the background", None, (said or ["no word"])[-1])
 
 
 def _end(said: dict[str, Any], *, as_json: bool) -> None:

@@ -186,16 +186,18 @@ def hear(
     *,
     now: Callable[[], datetime],
     tell: Tell,
+    held: Callable[[], bool] = lambda: False,
 ) -> Heard:
     """Hear the lessons that wait, in turn, until none does; each is recorded by itself.
 
-    The *champion* is asked for before each. Raises ModelError where it cannot be used.
+    The *champion* is asked for before each. Raises ModelError where it cannot be used. While it
+    is *held* none is begun.
 
     Killed at any instant, only the files under way are heard once more. KeyboardInterrupt ends
     the run; what was heard stays.
     """
     began = time.monotonic()
-    course = _Course(db, workers, champion, config, now)
+    course = _Course(db, workers, champion, config, now, held)
     try:
         while course.goes_on():
             found = lessons.progress(db)
@@ -220,12 +222,14 @@ class _Course:
         champion: Callable[[], Manifest],
         config: Config,
         now: Callable[[], datetime],
+        held: Callable[[], bool],
     ) -> None:
         self._db = db
         self._workers = workers
         self._champion = champion
         self._config = config
         self._now = now
+        self._held = held
         self._done: queue.SimpleQueue[tuple[LessonRow, Any, GenrewatchError | None]]
         self._done = queue.SimpleQueue()
         self._under_way: set[str] = set()
@@ -235,13 +239,21 @@ class _Course:
     def goes_on(self) -> bool:
         """Start what can be started, note what has ended; False once nothing is left to do."""
         self._workers.settle(time.monotonic())
-        while self._workers.free() and self._start_next():
+        while self._workers.free() and not self._held() and self._start_next():
             pass
         if not self._under_way:
-            return lessons.next_waiting(self._db) is not None
+            return self._more_later()
         with suppress(queue.Empty):
             self._note(*self._done.get(timeout=LOOK_S))
         self._workers.end_overdue(time.monotonic())
+        return True
+
+    def _more_later(self) -> bool:
+        """Say whether anything waits; where we are held, only after a while."""
+        if lessons.next_waiting(self._db) is None:
+            return False
+        if self._held():
+            time.sleep(LOOK_S)
         return True
 
     def _start_next(self) -> bool:

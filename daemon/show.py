@@ -13,6 +13,7 @@ from core.library.feedback_log import FeedbackRow
 from daemon.acts import Tagged
 from daemon.classification import Classification
 from daemon.history import Event
+from daemon.learning_run import STOPPED
 from daemon.promises import promise_line
 from daemon.restore import Copy, Restored
 from daemon.status import Judged, Status
@@ -255,10 +256,30 @@ def _show_backlog(backlog: dict[str, Any]) -> None:
 
 
 def _show_lessons(found: dict[str, Any]) -> None:
-    if found["waiting"]:
-        how = "under way" if found["running"] else "stopped; go on with: genrewatch learn"
-        done = found["heard"] + found["failed"]
-        say(f"Tagged library: {done} of {done + found['waiting']} files heard, {how}")
+    if found["running"]:
+        say(f"Tagged library: {_heard(found)}, {_under_way(found)}")
+    elif found["waiting"]:
+        why = f" ({found['how']})" if found["how"] not in ("", STOPPED) else ""
+        say(f"Tagged library: {_heard(found)}, stopped{why}; go on with: genrewatch learn")
+    elif found["ended"]:
+        more = f" (more in {found['log']})" if found["log"] else ""
+        when = local_time(found["ended"])
+        say(f"Tagged library: {found['heard']:,} files heard, {when}: {found['how']}{more}")
+
+
+def _heard(found: dict[str, Any]) -> str:
+    done = found["heard"] + found["failed"]
+    return f"{done:,} of {done + found['waiting']:,} files heard"
+
+
+def _under_way(found: dict[str, Any]) -> str:
+    """What a run of `learn` does now, or waits for."""
+    if found["waits"]:
+        return f"{found['stage']} waits: {found['waits']}"
+    if found["ends"]:
+        return f"under way until about {local_time(found['ends'])}"
+    steps = f" ({found['steps'][0]} of {found['steps'][1]})" if found["steps"] else ""
+    return f"{found['stage']}{steps}"
 
 
 def _show_recent(recent: tuple[Judged, ...]) -> None:

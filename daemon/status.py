@@ -9,13 +9,14 @@ from sqlite_utils import Database
 
 from core import registry
 from core.errors import ModelError
-from core.library import feedback_log, files, hearings, lessons, runs, writes
+from core.library import feedback_log, files, hearings, runs, writes
 from core.library.codec import time_text
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.audits import count_due
 from daemon.backbone import backbone_trouble, model_trouble
 from daemon.config import Config, expand
+from daemon.learning_run import lessons_of
 from daemon.patience import NO_START, WAITS, to_learn, too_little
 from daemon.promises import promise_of
 from daemon.questions import Questions, questions
@@ -105,7 +106,7 @@ def collect(
         counts=_counts(db, running=running),
         guessed=len(writes.guesses_standing(db)),
         backlog=backlog_of(db, now, running=running, paused=paused),
-        lessons=lessons_of(db, state),
+        lessons=lessons_of(db, state, now),
         skipped=runs.get_setting(db, "skipped") or {"folders": 0, "files": 0},
         failed=tuple(files.files_in_state(db, "failed")),
         review=judged(db, files.files_in_state(db, "not_sure")),
@@ -200,12 +201,6 @@ def _counts(db: Database, *, running: bool) -> dict[str, int]:
     counts = files.count_states(db)
     queue = runs.get_setting(db, "queue") or 0 if running else 0
     return counts | {"pending": max(counts.get("pending", 0), queue)}
-
-
-def lessons_of(db: Database, state: State) -> dict[str, Any]:
-    """Return how many files of tagged libraries are to be heard, and whether somebody does."""
-    found = asdict(lessons.progress(db))
-    return {**found, "running": bool(found["waiting"]) and is_locked(state.lessons_lock)}
 
 
 def backlog_of(db: Database, now: datetime, *, running: bool, paused: bool) -> dict[str, Any]:

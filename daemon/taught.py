@@ -28,9 +28,11 @@ __all__ = [
     "choice_lines",
     "doubt_lines",
     "heard_lines",
+    "in_short",
     "look_for_wrong_tags",
     "result_json",
     "result_lines",
+    "stopped_line",
     "train",
 ]
 
@@ -199,8 +201,14 @@ def heard_lines(heard: Heard, all_of_it: Progress, reasons: dict[str, int]) -> l
     if not all_of_it.heard and not heard.waiting:
         lines.append("There is nothing to learn from; nothing was trained.")
     if heard.waiting:
-        lines.append(f"Stopped: {heard.waiting:,} still wait; go on with: genrewatch learn")
+        lines.append(stopped_line(heard.waiting))
     return lines
+
+
+def stopped_line(waiting: int) -> str:
+    """Say that a run was stopped, and how to go on."""
+    rest = f": {counted(waiting, 'file')} still to hear" if waiting else ""
+    return f"Stopped{rest}; go on with: genrewatch learn"
 
 
 def doubt_lines(doubts: Sequence[Doubted]) -> list[str]:
@@ -236,6 +244,18 @@ def result_lines(result: Result) -> list[str]:
             *lines,
         ]
     return lines
+
+
+def in_short(result: Result) -> str:
+    """Say in one line what the training brought: `status` shows it."""
+    f = result.figures
+    end = f"{result.outcome}: {result.reason}"
+    if not f:
+        return end
+    return (
+        f"on its tags, of artists not met, right before {_share(f, 'before')},"
+        f" after {_share(f, 'after')}; {end}"
+    )
 
 
 def result_json(result: Result) -> dict[str, Any]:

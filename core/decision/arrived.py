@@ -100,12 +100,16 @@ def clean(library: Sequence[Tagged], wishes: Wishes) -> Taught:
 
     A genre that the model in use does not know needs 8 files of 3 artists. Joined values are
     taken apart where all parts are genres by themselves, in this library or to us: "Rock/Pop",
-    but not "Duo Cello/Klavier".
+    but not "Duo Cello/Klavier". Of a joined value that is rare as a whole, the first part is
+    taught where the model in use knows it: "Jazz, Bebop" is Jazz.
     """
     sieve = _sieve(library, wishes)
     found = [_lesson(file, sieve) for file in library]
-    lessons = [item for item in found if isinstance(item, Lesson)]
-    frequent, spelled = _frequent(lessons, wishes), _spellings(lessons, wishes)
+    whole = [item for item in found if isinstance(item, Lesson)]
+    frequent = _frequent(whole, wishes)
+    known = fold_all(wishes.known)
+    lessons = [item if fold(item.genre) in frequent else _led(item, known) for item in whole]
+    spelled = _spellings(lessons, wishes)
     kept = [item for item in lessons if fold(item.genre) in frequent]
     rare = [item for item in lessons if fold(item.genre) not in frequent]
     return Taught(
@@ -216,6 +220,13 @@ def _frequent(lessons: Iterable[Lesson], wishes: Wishes) -> frozenset[str]:
         artists[fold(item.genre)].add(item.group)
     enough = (g for g in files if files[g] >= LEARNED.tracks and len(artists[g]) >= LEARNED.artists)
     return fold_all(wishes.known) | frozenset(enough)
+
+
+def _led(item: Lesson, known: Collection[str]) -> Lesson:
+    """Let a joined value stand for its first part where that is one of the genres *known*."""
+    heads = (item.genre.partition(joint)[0].strip() for joint in JOINTS if joint in item.genre)
+    first = next((head for head in heads if fold(head) in known), item.genre)
+    return replace(item, genre=first)
 
 
 def _spellings(lessons: Iterable[Lesson], wishes: Wishes) -> dict[str, str]:

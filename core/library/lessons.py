@@ -22,6 +22,7 @@ __all__ = [
     "Learned",
     "LessonRow",
     "Progress",
+    "count_done_since",
     "doubt",
     "doubted",
     "groups_of",
@@ -140,6 +141,14 @@ def progress(db: Database) -> Progress:
         heard=counts.get("heard", 0),
         failed=counts.get("failed", 0),
     )
+
+
+def count_done_since(db: Database, since: datetime) -> int:
+    """Return how many lessons were heard or failed after *since*."""
+    count: int = db.execute(
+        "select count(*) from lessons where state != 'waiting' and at > ?", [time_text(since)]
+    ).fetchone()[0]
+    return count
 
 
 def reasons(db: Database) -> dict[str, int]:

@@ -43,6 +43,8 @@ def genres_of(taught: Taught) -> list[str]:
         (("Electronic", "Jazz"), "Jazz"),  # a shelf of a store says less than the next word
         (("Soundtrack/Rock",), "Rock"),
         ((" Jazz ",), "Jazz"),
+        (("Jazz, Bebop",), "Jazz"),  # nobody tags the second alone, but the first is known
+        (("Jazz/Bebop/Cool",), "Jazz"),
     ],
 )
 def test_one_genre_is_left_of_a_tag(values: tuple[str, ...], genre: str) -> None:
