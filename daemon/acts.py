@@ -34,6 +34,7 @@ from core.library.writes import WriteRow
 from core.stamp import Stamp
 from core.tags import WriteResult, journal
 from core.tags.journal import Witness, Writer
+from core.taxonomy import fold_all
 from daemon import following, meeting, processes, undoing
 from daemon.arriving import keep_first_guess
 from daemon.audits import Audit
@@ -77,6 +78,18 @@ def expand_paths(paths: Iterable[str], rules: Rules) -> Iterator[str]:
                 yield from sorted(entry.path for entry in directory.entries)
         else:
             yield absolute
+
+
+def _refuse_if_named(row: FileRow, shown: FileRow | None) -> None:
+    """Raise WriteRefused where the file got a genre, not ours, or lost its own since *shown*."""
+    if shown is None:
+        return
+    if row.fingerprint != shown.fingerprint:
+        raise WriteRefused("other music lies there by now", row.path)
+    if row.origin != Origin.OURS and fold_all(row.genres) != fold_all(shown.genres):
+        genres = ", ".join(row.genres)
+        by_now = f"was named {genres}" if genres else "lost its genre"
+        raise WriteRefused(f"it {by_now} since you were asked, so it stays so", row.path)
 
 
 class Desk:
@@ -145,13 +158,16 @@ class Desk:
         dry_run: bool,
         via: str = "tag",
         lot: Lot | None = None,
+        shown: FileRow | None = None,
     ) -> Tagged:
         """Write *genres* as a person's word; with none given, the verdict's if it is sure.
 
-        As a part of *lot*, if it is given.
+        As a part of *lot*, if it is given. *shown* is the file as the person was asked about it:
+        one that got another genre since is left as it is.
         """
         try:
             row, probe = self._read(path, None if dry_run else now)
+            _refuse_if_named(row, shown)
             if probe.tag.unwritable:
                 raise UntaggableFile(probe.tag.unwritable)
             if genres:
@@ -162,11 +178,27 @@ class Desk:
                 self._set_aside(path, error, now)
             return Tagged(path=path, reason=error.reason, failed=True)
 
-    def confirm_not(self, path: str, genre: str, now: datetime, *, via: str = "review") -> Tagged:
-        """Record that the track is not *genre* ("not this"); the file stays as it is."""
+    def confirm_not(
+        self,
+        path: str,
+        genre: str,
+        now: datetime,
+        *,
+        via: str = "review",
+        shown: FileRow | None = None,
+    ) -> Tagged:
+        """Record that the track is not *genre* ("not this"); the file stays as it is.
+
+        *shown* is the file as the person was asked about it: if it got another genre since, that
+        was the answer.
+        """
         row = files.file_at(self._db, path)
         if row is None or row.fingerprint is None:
             return Tagged(path=path, reason="nothing is known of this file", failed=True)
+        try:
+            _refuse_if_named(row, shown)
+        except WriteRefused as error:
+            return Tagged(path=path, reason=error.reason, failed=True)
         said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via=via)
         with writing(self._db):
             feedback_log.record_feedback(self._db, said, now)
@@ -180,13 +212,14 @@ class Desk:
 
         None is "no, but I do not know what it is". What is refused stays to be asked.
         """
-        path = audit.row.path
+        row = audit.row
         if genre is None:
-            done = self.confirm_not(path, audit.genre, now, via=AUDIT)
+            self._keep_segments(row)  # the promise counts only what the model can be asked about
+            done = self.confirm_not(row.path, audit.genre, now, via=AUDIT, shown=row)
         else:
-            done = self.tag(path, (genre,), now, dry_run=False, via=AUDIT, lot=lot)
+            done = self.tag(row.path, (genre,), now, dry_run=False, via=AUDIT, lot=lot, shown=row)
         if not done.failed:
-            audits.record_answered(self._db, audit.row.fingerprint or "", now)
+            audits.record_answered(self._db, row.fingerprint or "", now)
         return done
 
     def last_word(self) -> int:

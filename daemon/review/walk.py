@@ -12,6 +12,7 @@ from enum import Enum, auto
 import click
 
 from core.decision.batches import MANY
+from core.library.files import FileRow
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
 from daemon.review.asking import prompted, yes
@@ -80,7 +81,7 @@ def meaning(text: str, guesses: Sequence[str], known: Mapping[str, str]) -> Answ
         return Answer(act=act, genre=guesses[0]) if guesses else Answer(act=Act.UNCLEAR)
     if act is not None:
         return Answer(act=act)
-    if text.isdigit():
+    if text.isdecimal():  # "²" is a digit that int() does not know
         place = int(text) - 1
         good = 0 <= place < len(guesses)
         return Answer(act=Act.TAKE, genre=guesses[place]) if good else Answer(act=Act.UNCLEAR)
@@ -198,19 +199,17 @@ class Walk:
 
     def _take(self, genre: str, group: Group) -> None:
         lot, before = self._lot(group), self._desk.last_word()
-        done = []
         with progress("Writing", group.files) as each:
-            for item in each:
-                path = item.row.path
-                done.append(
-                    self._desk.tag(
-                        path, (genre,), self._now(), dry_run=False, via="review", lot=lot
-                    )
-                )
+            done = [self._tagged(item.row, genre, lot) for item in each]
         if len(done) > MANY:
             self._desk.take_as_one(before, "review", self._now())
         self._known.setdefault(fold(genre), genre)
         self._told(done, f"{genre}: written to")
+
+    def _tagged(self, row: FileRow, genre: str, lot: Lot) -> Tagged:
+        return self._desk.tag(
+            row.path, (genre,), self._now(), dry_run=False, via="review", lot=lot, shown=row
+        )
 
     def _lot(self, group: Group) -> Lot:
         """The lot of an answer: an artist's answers are taken back at once."""
@@ -221,7 +220,10 @@ class Walk:
 
     def _refuse(self, genre: str, group: Group) -> None:
         with progress("Noting", group.files) as each:
-            done = [self._desk.confirm_not(item.row.path, genre, self._now()) for item in each]
+            done = [
+                self._desk.confirm_not(item.row.path, genre, self._now(), shown=item.row)
+                for item in each
+            ]
         self._told(done, f"not {genre}: remembered for")
 
     def _told(self, done: Sequence[Tagged], what: str) -> None:

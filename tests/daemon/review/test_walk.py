@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.library import writes
+from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.acts import Tagged
 from daemon.review.groups import grouped
@@ -43,6 +44,7 @@ class Desk:
         dry_run: bool,
         via: str,
         lot: Lot,
+        shown: FileRow,
     ) -> Tagged:
         if path == self._refuses:
             return Tagged(path=path, reason=REFUSED, failed=True)
@@ -50,7 +52,7 @@ class Desk:
         self.lots.append(id(lot))
         return Tagged(path=path, new=genres, written=True, reason="written")
 
-    def confirm_not(self, path: str, genre: str, now: datetime) -> Tagged:
+    def confirm_not(self, path: str, genre: str, now: datetime, *, shown: FileRow) -> Tagged:
         self.asked.append((path, f"not {genre}"))
         return Tagged(path=path, reason="remembered")
 
@@ -95,6 +97,7 @@ def answered(items: tuple[Judged, ...], answers: str, desk: Desk | None = None) 
         ("q\n", []),
         ("4\n1\n", [("/a", "Rock", "review")]),  # no such guess: asked again
         ("x\nN\nQ\n", [("/a", "not Rock")]),  # no such key; keys may be large
+        ("²\nq\n", []),  # a slip beside the 1 of a French keyboard
         ("1\n", [("/a", "Rock", "review")]),  # the input ends: what was answered stands
     ],
 )
@@ -228,6 +231,29 @@ def test_all_files_of_an_artist_are_answered_and_taken_back_at_once(
     assert [path.read_bytes() for path in paths] == before
     assert unsaid(house, paths[0]) == (None, [])
     assert len(unsure(house.db)) == FILES  # to be asked about again
+
+
+@pytest.mark.parametrize(
+    ("key", "kinds"), [("1", ["label", "label"]), ("n", ["label", "rejection"])]
+)
+def test_what_was_named_after_it_was_listed_stays(
+    house: PaperHouse, key: str, kinds: list[str]
+) -> None:
+    """One key answers for the group, not over a genre that a person gave one of its files since."""
+    first, second = unsure_of(house, 2)
+    groups = grouped(unsure(house.db))
+    paper(first, f"{first.name} by Nina", ("Zydeco",), artist="Nina")
+    if key == "n":  # nothing is read then, so the daemon must have noticed
+        house.time += 100
+        house.settle()
+
+    with CliRunner().isolation(input=f"{key}\n"):
+        walk_through(groups, house.desk, house.now, {})
+
+    assert read_paper(first)["genres"] == ["Zydeco"]
+    assert house.kinds() == kinds
+    assert house.kinds(first) == ["label"]
+    assert house.row(second).origin == ("person" if key == "1" else "none")
 
 
 def test_one_answer_for_many_files_weighs_as_one_act(house: PaperHouse) -> None:
