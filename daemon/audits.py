@@ -76,7 +76,8 @@ def _take_answers(db: Database, now: datetime) -> None:
     for item in list(_open(db)):
         word = _word_since(db, item)
         if word is not None:
-            said = replace(word, old=word.old or (item.genre,), via=AUDIT)
+            # the same word once more: of the same act, and no edit of its own
+            said = replace(word, old=word.old or (item.genre,), via=AUDIT, edited_ns=None)
             feedback_log.record_feedback(db, said, now)
             audits.record_answered(db, word.fingerprint, now)
 

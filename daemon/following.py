@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from sqlite_utils import Database
 
 from core.decision.policy import Action
+from core.decision.testimony import AUDIT
 from core.library import feedback_log, files, hearings, runs
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
@@ -65,7 +66,8 @@ def keep(db: Database, judge: Judge, offer: Offer) -> None:
 
 def offers(db: Database, judge: Judge) -> tuple[Offer, ...]:
     """Return what follows from the words that nobody was asked about yet, the most files first."""
-    said = feedback_log.feedback_after(db, runs.get_setting(db, SETTLED) or 0)
+    since = feedback_log.feedback_after(db, runs.get_setting(db, SETTLED) or 0)
+    said = [row for row in since if not _was_said_before(db, row)]
     found: dict[tuple[str, str], list[FileRow]] = defaultdict(list)
     for row, genre in followers(db, judge, said):
         found[genre, _whose(row)].append(row)
@@ -139,6 +141,16 @@ def _by_keys(said: Iterable[FeedbackRow]) -> dict[Keys, set[str]]:
 def _is_meant(row: FeedbackRow) -> bool:
     """Say whether a person said it, rather than a program or an undo."""
     return row.whose == "person" and row.via != "undo"
+
+
+def _was_said_before(db: Database, row: FeedbackRow) -> bool:
+    """Say whether it is a word that was said before and only taken for the answer to an audit."""
+    if row.via != AUDIT:
+        return False
+    earlier = [
+        word for word in feedback_log.feedback_of_track(db, row.fingerprint) if word.id < row.id
+    ]
+    return bool(earlier) and (earlier[-1].kind, earlier[-1].new) == (row.kind, row.new)
 
 
 def _whose(row: FileRow) -> str:

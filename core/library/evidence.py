@@ -93,7 +93,7 @@ def voiced(db: Database, fingerprints: Collection[str] | None = None) -> Voiced:
         f"""
         select words.fingerprint, words.kind, words.old, words.new, hearings.embedding,
             case when words.batch is null then 1 else (
-                select count(*) from feedback as others
+                select count(distinct others.fingerprint) from feedback as others
                 where others.batch = words.batch and others.artist_key = words.artist_key
             ) end
         from words

@@ -52,12 +52,12 @@ class FeedbackRow:
     # when the file was edited, and whether other fields changed in the same save; of retags
     edited_ns: int | None = field(default=None, compare=False)
     other_changed: bool = field(default=False, compare=False)
-    batch: int | None = field(default=None, compare=False)  # of many edits, set later
+    batch: int | None = field(default=None, compare=False)  # of many edits, mostly set later
     whose: str = field(default="person", compare=False)  # or "program", by its batch
 
 
 def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
-    """Append *row*; its id and time are set here."""
+    """Append *row*; its id and time are set here, and whose it is follows from its batch."""
     values: dict[str, Any] = {
         "path": path_bytes(row.path),
         "fingerprint": row.fingerprint,
@@ -72,6 +72,7 @@ def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
         "compilation": int(row.compilation),
         "edited_ns": row.edited_ns,
         "other_changed": int(row.other_changed),
+        "batch": row.batch,
         "at": time_text(now),
         **as_columns(keys_in(row)),
     }

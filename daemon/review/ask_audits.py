@@ -22,6 +22,7 @@ INTRODUCED = {
     Why.FIRST: "These are the first files that were written, all of them.",
     Why.RANDOM: "These were drawn at random from what was written last week.",
 }
+Answer = tuple[Audit, str | None]  # None: not what we wrote, and nobody knows what
 QUESTION = "  Enter if all are right, or the numbers of the wrong ones (s later)"
 
 
@@ -37,18 +38,16 @@ def ask_audits(
     *guesses* gives what else it might be; *known* genres are folded → spelled.
     """
     standing = [item for item in audits if not item.taken_back]
-    answers: list[tuple[Audit, str | None]] = []
-    wrong = _asked_for_wrong(standing) if standing else ()
-    if wrong is None:
+    numbered = _asked_for_wrong(standing) if standing else ()
+    if numbered is None:
         return 0
-    answers += [(item, item.genre) for n, item in enumerate(standing, 1) if n not in wrong]
-    again = [standing[number - 1] for number in wrong]
-    for item in [*again, *(item for item in audits if item.taken_back)]:
-        said = _what_is_it(item, guesses(item), known)
-        if said is None:
-            break
-        answers.append((item, said or None))
-    return _carried_out(answers, desk, now)
+    right = [(item, item.genre) for n, item in enumerate(standing, 1) if n not in numbered]
+    wrong = [standing[number - 1] for number in numbered]
+    asked = [*wrong, *(item for item in audits if item.taken_back)]
+    named = _named(asked, guesses, known)
+    # who ends here has said all the same which are wrong: else only what is right would count
+    named += [(item, None) for item in wrong[len(named) :]]
+    return _carried_out([*named, *right], desk, now)
 
 
 def numbers(text: str, count: int) -> tuple[int, ...] | None:
@@ -76,6 +75,21 @@ def _asked_for_wrong(standing: Sequence[Audit]) -> tuple[int, ...] | None:
         say(f"  give numbers from 1 to {len(standing)}, such as 3 17; Enter for none")
 
 
+def _named(
+    audits: Sequence[Audit],
+    guesses: Callable[[Audit], Sequence[str]],
+    known: Mapping[str, str],
+) -> list[Answer]:
+    """What each of these is, None where the person does not know, until the input ends."""
+    answers: list[Answer] = []
+    for item in audits:
+        said = _what_is_it(item, guesses(item), known)
+        if said is None:
+            break
+        answers.append((item, said or None))
+    return answers
+
+
 def _what_is_it(item: Audit, guesses: Sequence[str], known: Mapping[str, str]) -> str | None:
     """The right genre; "" where the person does not know, None where the input ends."""
     say()
@@ -84,17 +98,18 @@ def _what_is_it(item: Audit, guesses: Sequence[str], known: Mapping[str, str]) -
     others = [genre for genre in guesses if fold(genre) != fold(item.genre)]
     for number, genre in enumerate(others, start=1):
         say(f"  {number}  {genre}")
-    text = prompted("  number or name, Enter where you do not know")
-    if text is None:
-        return None
-    if text.isdigit():
-        return others[int(text) - 1] if 1 <= int(text) <= len(others) else ""
-    return known.get(fold(text), text)
+    while True:
+        text = prompted("  number or name, Enter where you do not know")
+        if not text:
+            return text
+        if text.isdecimal() and 1 <= int(text) <= len(others):
+            return others[int(text) - 1]
+        if not text.isdecimal() and len(text) > 1:
+            return known.get(fold(text), text)
+        say("  no such guess; a name has two letters at least")
 
 
-def _carried_out(
-    answers: Sequence[tuple[Audit, str | None]], desk: Desk, now: Callable[[], datetime]
-) -> int:
+def _carried_out(answers: Sequence[Answer], desk: Desk, now: Callable[[], datetime]) -> int:
     lot = Lot()
     done: list[Tagged] = []
     with progress("Noting", answers) as each:

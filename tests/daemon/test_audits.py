@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from core.decision.testimony import unprompted
 from core.library import audits as record
-from core.library import feedback_log, writes
+from core.library import batches, feedback_log, writes
 from daemon.audits import Audit, count_due, due
+from daemon.config import Policy
+from daemon.judge import Judge
 from daemon.review.ask_audits import ask_audits, numbers
 from daemon.undoing import chosen
 from tests.filehouse import in_memory
@@ -89,6 +91,77 @@ def test_the_wrong_ones_are_asked_about(house: PaperHouse) -> None:
     assert [read_paper(path)["genres"] for path in songs[:3]] == [["Zydeco"], [other], [first[2]]]
     assert house.kinds(songs[2]) == ["rejection"]
     assert len(chosen(writes.last_acts(house.db, 1))) == COUNT - 1
+
+
+@pytest.mark.usefixtures("songs")
+def test_who_ends_at_the_second_question_has_answered_the_first(house: PaperHouse) -> None:
+    """Else only what is right would count, and the promise rest on that."""
+    first = [Path(item.row.path).name for item in asked(house)][:2]
+
+    answered(house, "1 2\n")
+
+    told = said_blind(house)
+    assert len(told) == COUNT
+    assert [told[name] for name in first] == ["", ""]
+
+
+@pytest.mark.usefixtures("songs")
+def test_not_that_counts_against_the_promise(house: PaperHouse) -> None:
+    """Though nobody knows what it is: the model must be asked about each, right or wrong."""
+    answered(house, "1\n\n")
+
+    judge = Judge(house.db, house.daemon._models, Policy())
+    found = judge.footing()
+
+    assert (found.own, found.evidence.n) == (COUNT, COUNT)
+    assert found.evidence.realised == (COUNT - 1) / COUNT
+
+
+def test_what_was_named_after_it_was_asked_about_stays(
+    house: PaperHouse, songs: list[Path]
+) -> None:
+    """Enter says that our genre is right, not that the one given since in an editor is wrong."""
+    found = asked(house)
+    paper(songs[0], songs[0].name, ("Zydeco",))
+    paper(songs[1], songs[1].name, ())
+
+    with CliRunner().isolation(input="\n"):
+        ask_audits(found, house.desk, house.now, lambda item: (), {})
+
+    assert read_paper(songs[0])["genres"] == ["Zydeco"]
+    assert read_paper(songs[1])["genres"] == []
+    assert asked(house) == ()
+    assert (said_blind(house)[songs[0].name], said_blind(house)[songs[1].name]) == ("Zydeco", "")
+
+
+def test_a_word_taken_for_an_answer_is_of_its_act(house: PaperHouse, songs: list[Path]) -> None:
+    """Else one bulk edit would count as many words, and a program's as a person's."""
+    for song in songs:
+        paper(song, song.name, ("Zydeco",))
+    house.time += 100
+    house.settle()
+
+    asked(house)
+
+    rows = feedback_log.all_feedback(house.db)
+    assert [row.via for row in rows] == ["retag"] * COUNT + ["audit"] * COUNT
+    assert len({row.batch for row in rows}) == 1
+    assert rows[0].batch is not None
+    assert len(batches.all_edits(house.db)) == COUNT
+    batches.answer(house.db, rows[0].batch, "program", house.now())
+    assert said_blind(house) == {}
+
+
+@pytest.mark.usefixtures("songs")
+@pytest.mark.parametrize("typed", ["²", "①", "x", "9"])
+def test_a_slip_of_a_key_names_nothing(house: PaperHouse, typed: str) -> None:
+    """Nor does it end the review: a French keyboard has a key for the first, beside that of 1."""
+    (first, *_) = [Path(item.row.path) for item in asked(house)]
+
+    answered(house, f"{typed}x\n1\n{typed}\nZydeco\n")
+
+    assert read_paper(first)["genres"] == ["Zydeco"]
+    assert len(said_blind(house)) == COUNT
 
 
 @pytest.mark.usefixtures("songs")
