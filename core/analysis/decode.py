@@ -44,6 +44,7 @@ _JITTER_S = 0.025
 _OVERSHOOT_S = 0.05  # a seek that lands later than this missed its target
 _CHUNK = 65_536  # samples resampled at a time, so that memory stays bounded
 _LOUDEST = 16.0  # float files may hold anything; beyond this a square overflows nothing yet
+_WRAP = 2**32
 _TORN_SHARE, _TORN_S = 0.01, 0.5  # missing audio that a sound file never has
 
 # Formats whose header says how long the audio is (MP3 only with a Xing frame).
@@ -223,7 +224,7 @@ class _Audio:
             if held is not None:
                 yield held
             held = self._less_tag(packet)
-            self._ticks += packet.duration or 0
+            self._ticks += _ticks_of(packet)
             count += 1
         # The last packet of Monkey's Audio has no position, and a tag behind it in its bytes.
         if held is not None and (count == 1 or self._kind != "ape"):
@@ -334,6 +335,15 @@ class _Head:
     def hexdigest(self) -> str:
         """The hash of what was taken."""
         return self._digest.hexdigest()
+
+
+def _ticks_of(packet: Any) -> int:
+    """The packet's length; below 0 where the end of Vorbis is cut by more than its last packet.
+
+    FFmpeg states that as an unsigned number of 32 bits (oggparsevorbis.c).
+    """
+    ticks: int = packet.duration or 0
+    return ticks - _WRAP if ticks >= _WRAP // 2 else ticks
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import soxr
+from mutagen.ogg import OggPage
 
 from core.analysis import decode
 from core.analysis.decode import listen, mono, scan
@@ -347,6 +348,23 @@ def test_fingerprint_survives_another_container(tmp_path):
     one, two = scan(str(tmp_path / "x.flac")), scan(str(tmp_path / "x.oga"))
     assert one.fingerprint == two.fingerprint
     assert len(one.fingerprint) == 32
+
+
+@pytest.mark.parametrize("cut", [100, 5_000])
+def test_vorbis_cut_by_its_last_page_is_as_long_as_it_plays(tmp_path, cut):
+    """A cut of more than one packet makes FFmpeg state that one as 2^32 ticks long less a few."""
+    path = make_audio(tmp_path / "x.ogg", "ogg", seconds=4, rate=44_100)
+    pages = []
+    with path.open("rb") as file:
+        while file.peek(1):
+            pages.append(OggPage(file))
+    pages[-1].position -= cut
+    path.write_bytes(b"".join(page.write() for page in pages))
+
+    heard = listen(str(path), two_windows)
+
+    assert heard.scan.duration_s == pytest.approx(4 - cut / 44_100, abs=0.1)
+    assert all(piece.size == RATE for piece in heard.pieces)
 
 
 def test_uneven_time_stamps_of_vorbis_tear_no_hole():
