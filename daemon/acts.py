@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from core import registry
+from core.decision.album import albums
 from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
@@ -36,6 +37,7 @@ from core.tags import WriteResult, journal
 from core.tags.journal import Witness, Writer
 from core.taxonomy import fold_all
 from daemon import following, meeting, processes, undoing
+from daemon.anew import judge_anew
 from daemon.arriving import keep_first_guess
 from daemon.audits import Audit
 from daemon.backbone import backbone_folder, is_fully_heard
@@ -47,7 +49,7 @@ from daemon.limits import seconds_for
 from daemon.processes import Workers
 from daemon.retry import PASSING, tried_again_later
 from daemon.scan import is_on_lost_mount
-from daemon.status import Judged
+from daemon.status import Judged, judged
 from daemon.watch import Rules, walk
 from daemon.writing import Course, Lot, Pen, carry_out
 
@@ -202,9 +204,7 @@ class Desk:
         said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via=via)
         with writing(self._db):
             feedback_log.record_feedback(self._db, said, now)
-        kept = self._judge.kept_hearing(row.fingerprint)
-        if kept is not None:
-            self._remember_verdict(row, self._judge.verdict(kept, row), now)
+        judge_anew(self._db, self._judge, [row], now)
         return Tagged(path=path, reason=f"remembered: not {genre}")
 
     def answer_audit(self, audit: Audit, genre: str | None, now: datetime, lot: Lot) -> Tagged:
@@ -264,26 +264,25 @@ class Desk:
         else:
             following.decline(self._db, offer)
 
-    def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
-        """Return a file that waits for an answer as it is judged by all that was said by now.
+    def by_album(self, items: Iterable[Judged]) -> list[list[Judged]]:
+        """Return files that wait for an answer by the album that each is judged with."""
+        return albums(items, lambda item: self._judge.album(item.row))
 
-        None where it was settled meanwhile, or is there no more.
+    def judged_anew(self, items: Iterable[Judged], now: datetime) -> tuple[Judged, ...]:
+        """Return files that wait for an answer as they are judged by all that was said by now.
+
+        Without those that were settled meanwhile, or are there no more.
         """
-        row = files.file_at(self._db, item.row.path)
-        if (
-            row is None
-            or row.gone_at
-            or (row.state, row.genres)
-            != (
-                item.row.state,
-                item.row.genres,
-            )
-        ):
+        rows = [row for item in items if (row := self._still_waiting(item.row)) is not None]
+        judge_anew(self._db, self._judge, rows, now)
+        return judged(self._db, rows)
+
+    def _still_waiting(self, before: FileRow) -> FileRow | None:
+        row = files.file_at(self._db, before.path)
+        if row is None or row.gone_at:
             return None
-        kept = self._judge.kept_hearing(row.fingerprint)
-        if kept is not None:
-            self._remember_verdict(row, self._judge.verdict(kept, row), now)
-        return Judged(row=row, verdict=hearings.verdict_of(self._db, row.fingerprint))
+        same = (row.state, row.genres) == (before.state, before.genres)
+        return row if same else None
 
     def undo(
         self, path: str, now: datetime, *, dry_run: bool, back_to: int | None = None

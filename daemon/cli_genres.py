@@ -138,13 +138,10 @@ def _tell(app: App, said: str, old: str, new: str) -> None:
 
 def _judge_anew(app: App) -> None:
     """Put what waits in review into the names of now."""
-    from daemon import show
-    from daemon.genres import judge_anew, unsure
     from daemon.judge import Judge
+    from daemon.review.renewing import renew
 
-    judge = Judge(app.db, app.models, app.config.policy)
-    with show.progress("Judging anew", unsure(app.db)) as rows:
-        judge_anew(app.db, judge, rows, _now)
+    renew(app.db, Judge(app.db, app.models, app.config.policy), _now)
 
 
 def _say(line: str) -> None:

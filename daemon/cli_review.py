@@ -70,6 +70,7 @@ def _ask_small_questions(app: App) -> None:
     from daemon.judge import Judge
     from daemon.questions import contradictions
     from daemon.review.ask_questions import ask_of_batches, ask_of_renames, show_conflicts
+    from daemon.review.renewing import renew
 
     changed: list[object] = []
 
@@ -89,8 +90,7 @@ def _ask_small_questions(app: App) -> None:
     )
     show_conflicts(contradictions(app.db))
     if changed:  # whose a batch is and what a name means may change every guess
-        judge = Judge(app.db, app.models, app.config.policy)
-        genres.judge_anew(app.db, judge, genres.unsure(app.db), _now)
+        renew(app.db, Judge(app.db, app.models, app.config.policy), _now)
 
 
 def _write_playlist(app: App, path: str, rows: "list[FileRow]") -> None:

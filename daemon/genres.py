@@ -5,7 +5,7 @@ touches a file.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -24,11 +24,9 @@ from core.decision.vocabulary import (
     vocabulary,
 )
 from core.errors import ConfigError
-from core.library import feedback_log, files, hearings, taxonomy
-from core.library.files import FileRow
+from core.library import feedback_log, taxonomy
 from core.library.schema import writing
 from core.taxonomy import fold
-from daemon.judge import Judge, verdict_row
 
 __all__ = [
     "Genre",
@@ -37,13 +35,11 @@ __all__ = [
     "collect",
     "forget",
     "genres_json",
-    "judge_anew",
     "merge",
     "offered_renames",
     "parent",
     "rename",
     "still_called",
-    "unsure",
 ]
 
 
@@ -161,22 +157,6 @@ def forget(db: Database, genre: str) -> tuple[str, ...]:
 def still_called(db: Database, genre: str) -> list[tuple[str, str]]:
     """Return (path, origin) of the files that carry the name *genre*."""
     return taxonomy.files_with(db, [genre])
-
-
-def unsure(db: Database) -> list[FileRow]:
-    """Return the files that wait in review, whose guesses a change of names may change."""
-    return files.files_in_state(db, "not_sure")
-
-
-def judge_anew(
-    db: Database, judge: Judge, rows: Iterable[FileRow], now: Callable[[], datetime]
-) -> None:
-    """Put the guesses for *rows* into the names of now, by what was kept of their hearing."""
-    for row in rows:
-        kept = judge.kept_hearing(row.fingerprint)
-        if kept is not None:
-            verdict = judge.verdict(kept, row)
-            hearings.save_verdict(db, verdict_row(kept.fingerprint, verdict), now())
 
 
 # parts -----------------------------------------------------------------------------------

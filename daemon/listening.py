@@ -4,7 +4,7 @@ Runs on the supervisor's thread; what was heard is kept in the record, so that m
 are judged again without being heard again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
@@ -17,9 +17,9 @@ from core.library import files, hearings
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
-from core.names import Keys
 from core.taxonomy import fold, fold_all
 from daemon import lifecycle, processes
+from daemon.anew import judged_together, rest_of_albums
 from daemon.arriving import keep_first_guess
 from daemon.backbone import backbone_folder
 from daemon.config import Config
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from core.analysis import Hearing
 
 __all__ = ["Listening"]
-
-
-A_MOMENT_S = 1.0  # between two judgements of what words bear on: a person edits many files at once
 
 
 class Listening:
@@ -62,7 +59,6 @@ class Listening:
         self._underway = underway
         self._clock = clock
         self._now = now
-        self._said: dict[Keys, float] = {}  # whose music words were about, and until when to wait
         self._handle = handle
         self._trouble = trouble
 
@@ -99,24 +95,6 @@ class Listening:
             with writing(self._db):
                 self._judge_album(paths)
 
-    def remember_word(self, keys: Keys) -> None:
-        """Have what a word bears on judged anew in a moment, once for all words until then."""
-        self._said.setdefault(keys, self._clock() + A_MOMENT_S)
-
-    def words_due(self) -> float | None:
-        """Return when what words bear on is to be judged anew."""
-        return next(iter(self._said.values()), None)
-
-    def judge_after_words(self) -> None:
-        """Judge the not-sure files anew that words bear on, when their moment has come."""
-        due = self.words_due()
-        if due is None or due > self._clock():
-            return
-        said, self._said = self._said, {}
-        rows = {row.path: row for keys in said for row in files.unsure_sharing(self._db, keys)}
-        with writing(self._db):
-            self.judge_unsure(rows.values())
-
     def let_go(self, path: str) -> None:
         """Have a file that changed while it waited for its album looked at anew at once."""
         if self._underway.together.is_held(path):
@@ -127,12 +105,12 @@ class Listening:
         """Judge a not-sure file anew by what is kept of it, with the rest of its album."""
         row = files.file_at(self._db, path)
         if row is not None and row.state == "not_sure":
-            self.judge_unsure([row, *self._unsure_with(row)])
+            self.judge_unsure([row])
 
     def judge_unsure(self, rows: Iterable[FileRow]) -> None:
-        """Judge not-sure files at rest anew by what is kept of them."""
-        at_rest = [row for row in rows if self._underway.stage(row.path) is Stage.RESTING]
-        self._judge_together(self._with_hearings(at_rest))
+        """Judge not-sure files at rest anew by what is kept, with the rest of their albums."""
+        at_rest = [row for row in rows if self._is_at_rest(row)]
+        self._judge_together([*at_rest, *self._rest_of_albums(at_rest)])
 
     def _met(self, row: FileRow, kept: HearingRow) -> None:
         """Judge a track that was just heard, or let it wait for its album."""
@@ -154,34 +132,26 @@ class Listening:
     def _judge_album(self, paths: list[str]) -> None:
         """Judge what was heard of an album, and with it what we were not sure of before."""
         rows = [row for path in paths if (row := files.file_at(self._db, path)) is not None]
-        before = self._unsure_with(rows[0]) if rows else []
-        heard = self._with_hearings([*rows, *before])
-        ready = {row.path for _, row in heard}
-        self._judge_together(heard)
+        ready = self._judge_together([*rows, *self._rest_of_albums(rows)])
         for path in paths:
             if path not in ready:  # its hearing does not do any more: another model is in use
                 self._handle(lifecycle.Changed(path=path))
                 self._handle(lifecycle.Heard(path=path, decision=None))
 
-    def _unsure_with(self, row: FileRow) -> list[FileRow]:
-        """Return the not-sure files at rest of the same album."""
-        album = self._judge.album(row)
-        return [
-            other
-            for other in (files.unsure_sharing(self._db, row.keys) if album else [])
-            if other.path != row.path
-            and self._judge.album(other) == album
-            and self._underway.stage(other.path) is Stage.RESTING
-        ]
+    def _rest_of_albums(self, rows: Sequence[FileRow]) -> list[FileRow]:
+        """Return the not-sure files at rest of the same albums."""
+        rest = rest_of_albums(self._db, self._judge, rows)
+        return [row for row in rest if self._is_at_rest(row)]
 
-    def _with_hearings(self, rows: Iterable[FileRow]) -> list[tuple[HearingRow, FileRow]]:
-        kept = [(self._judge.kept_hearing(row.fingerprint), row) for row in rows]
-        return [(hearing, row) for hearing, row in kept if hearing is not None]
+    def _is_at_rest(self, row: FileRow) -> bool:
+        return self._underway.stage(row.path) is Stage.RESTING
 
-    def _judge_together(self, heard: list[tuple[HearingRow, FileRow]]) -> None:
-        found = self._judge.album_verdicts(heard)
-        for hearing, row in heard:
-            self._judged(row, hearing, found[hearing.fingerprint])
+    def _judge_together(self, rows: Iterable[FileRow]) -> set[str]:
+        """Judge files by what is kept of them, those of an album together; return which it was."""
+        done = judged_together(self._judge, rows)
+        for item in done:
+            self._judged(item.row, item.hearing, item.verdict)
+        return {item.row.path for item in done}
 
     def _heard(self, path: str, hearing: "Hearing", judge: bool) -> None:
         row = files.file_at(self._db, path)
@@ -211,8 +181,7 @@ class Listening:
 
     def _is_as_before(self, row: FileRow, decision: Decision) -> bool:
         """Say whether a not-sure file at rest stays so for the same reason: nothing to tell."""
-        at_rest = self._underway.stage(row.path) is Stage.RESTING
-        return at_rest and row.state == "not_sure" and decision.reason == row.reason
+        return self._is_at_rest(row) and row.state == "not_sure" and decision.reason == row.reason
 
     def _change(self, verdict: Verdict, row: FileRow) -> Decision | None:
         """Return the change that propagation makes to what we wrote, None where it stays."""

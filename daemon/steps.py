@@ -16,7 +16,7 @@ from core.decision.feedback import Origin
 from core.decision.identity import Met
 from core.decision.policy import Action, Decision
 from core.errors import GenrewatchError
-from core.library import files, writes
+from core.library import feedback_log, files, writes
 from core.library.files import FileRow
 from core.library.schema import writing
 from core.stamp import Stamp
@@ -28,6 +28,7 @@ from daemon.judge import Judge
 from daemon.lifecycle import Stage
 from daemon.listening import Listening
 from daemon.reading import Reading
+from daemon.reconsidering import Reconsidering
 from daemon.retry import PASSING, tried_again_later
 from daemon.scan import Found, Gone, Scan
 from daemon.underway import Underway
@@ -104,6 +105,9 @@ class Steps:
             handle=self._handle,
             trouble=self._trouble,
         )
+        self._reconsidering = Reconsidering(
+            db, judge, self._listening.judge_unsure, clock.monotonic
+        )
 
     # what was found ----------------------------------------------------------------------
 
@@ -120,16 +124,20 @@ class Steps:
         for path, armed in list(self._underway.settling.due(now)):
             self._is_due(path, armed)
         self._listening.judge_albums()
-        self._listening.judge_after_words()
+        self._reconsidering.go_on()
 
     def next_due(self) -> float | None:
         """Return when the next of these falls due."""
         due = (
             self._underway.settling.next_due(),
             self._underway.together.next_due(),
-            self._listening.words_due(),
+            self._reconsidering.next_due(),
         )
         return min((moment for moment in due if moment is not None), default=None)
+
+    def look_at_words(self) -> None:
+        """Take note of what was said and named by whomever, for what waits."""
+        self._reconsidering.look()
 
     def forget(self) -> None:
         """Forget what is under way; writes that workers are at are recorded all the same."""
@@ -298,11 +306,13 @@ class Steps:
         self._report(path, f"{state.replace('_', ' ')}{': ' if reason else ''}{reason}")
 
     def _note(self, met: Met, still_to_hear: bool) -> None:
-        row = meeting.note(
-            self._db, met, self._clock.now(), via="retag", still_to_hear=still_to_hear
-        )
+        with writing(self._db):
+            row = meeting.note(
+                self._db, met, self._clock.now(), via="retag", still_to_hear=still_to_hear
+            )
+            word = feedback_log.last_feedback_id(self._db)
         log.info("feedback", path=row.path, kind=met.meaning.kind, genres=row.genres)
-        self._listening.remember_word(row.keys)
+        self._reconsidering.remember_word(row.keys, word)
 
     def _trouble(self, path: str, error: GenrewatchError) -> None:
         """Set the file aside with its reason, unless it changed or vanished meanwhile."""

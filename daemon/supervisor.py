@@ -250,6 +250,7 @@ class Supervisor:
         if version != self._data_version:
             self._data_version = version
             self._paused = bool(runs.get_setting(self._db, "paused"))
+        self._steps.look_at_words()
         self._look_at_folders()
         words = feedback_log.last_feedback_id(self._db)
         if words != self._words:

@@ -21,6 +21,7 @@ __all__ = [
     "answer",
     "edits_near",
     "gather",
+    "newest_answer",
     "newest_change",
     "paths_of",
     "set_whose",
@@ -171,6 +172,17 @@ def newest_change(db: Database) -> tuple[int, int, str]:
         """
     ).fetchone()
     return row[0], row[1], row[2]
+
+
+def newest_answer(db: Database) -> tuple[int, str]:
+    """Return what changes when another batch, or one no more, is a program's."""
+    row = db.execute(
+        """
+        select count(case when whose = 'program' then 1 end), coalesce(max(answered_at), '')
+        from batches
+        """
+    ).fetchone()
+    return row[0], row[1]
 
 
 def answer(db: Database, batch: int, whose: str, now: datetime) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "forget",
     "named",
     "newest_change",
+    "newest_relation",
     "relate",
     "relations",
 ]
@@ -116,6 +117,12 @@ def newest_change(db: Database) -> tuple[int, int, str]:
         """
     ).fetchone()
     return row[0], row[1], row[2]
+
+
+def newest_relation(db: Database) -> tuple[int, str]:
+    """Return what changes when `relations` would."""
+    row = db.execute("select count(*), coalesce(max(at), '') from taxonomy").fetchone()
+    return row[0], row[1]
 
 
 def named(db: Database) -> list[Named]:

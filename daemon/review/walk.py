@@ -164,9 +164,9 @@ class Walk:
         """The group without what was settled meanwhile, judged by what was answered so far."""
         if not self._answered:
             return group
-        with progress("Judging anew", group.files) as each:
-            fresh = [self._desk.judged_anew(item, self._now()) for item in each]
-        left = tuple(item for item in fresh if item is not None)
+        with progress("Judging anew", self._desk.by_album(group.files)) as albums:
+            fresh = [self._desk.judged_anew(items, self._now()) for items in albums]
+        left = tuple(item for items in fresh for item in items)
         return Group(by=group.by, name=group.name, files=left) if left else None
 
     def _offered(self, group: Group) -> tuple[Guess, ...]:

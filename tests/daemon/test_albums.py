@@ -261,13 +261,6 @@ def test_many_words_at_once_are_one_reason_to_judge_anew(
     house: PaperHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else three hundred files of an artist would be judged three hundred times."""
-    house.config = replace(house.config, policy=Policy(threshold=1.0))
-    house.close()
-    house.begin()
-    house.live()
-    audio = faint("Rock", "Jazz", "Rock", "Folk", "Rock", "Jazz")
-    album = drop(house, audio)
-    house.settle()
     asked: list[int] = []
     judge_unsure = Listening.judge_unsure
 
@@ -276,6 +269,13 @@ def test_many_words_at_once_are_one_reason_to_judge_anew(
         judge_unsure(listening, rows)
 
     monkeypatch.setattr(Listening, "judge_unsure", counting)
+    house.config = replace(house.config, policy=Policy(threshold=1.0))
+    house.close()
+    house.begin()
+    house.live()
+    audio = faint("Rock", "Jazz", "Rock", "Folk", "Rock", "Jazz")
+    album = drop(house, audio)
+    house.settle()
     for path, name in zip(album[:4], audio, strict=False):
         paper(path, name, ("Zydeco",), **ALBUM)
     house.settle()

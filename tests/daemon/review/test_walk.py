@@ -1,7 +1,7 @@
 """One key for a whole group; each answer is a word of the person's, all of it one act."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from core.library import writes
+from core.library import feedback_log, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.acts import Tagged
@@ -21,7 +21,7 @@ from daemon.undoing import chosen
 from daemon.writing import Lot
 from tests.factories import NOON, file_row
 from tests.filehouse import in_memory
-from tests.puppets import GENRES, PaperHouse, guess, paper, read_paper
+from tests.puppets import FAINT, GENRES, PaperHouse, guess, paper, read_paper
 
 FILES = 40
 REFUSED = "another write of this file is under way"
@@ -59,8 +59,11 @@ class Desk:
     def last_word(self) -> int:
         return 0
 
-    def judged_anew(self, item: Judged, now: datetime) -> Judged | None:
-        return item
+    def by_album(self, items: Iterable[Judged]) -> list[list[Judged]]:
+        return [list(items)]
+
+    def judged_anew(self, items: Iterable[Judged], now: datetime) -> tuple[Judged, ...]:
+        return tuple(items)
 
 
 def waiting(*paths: str, artist: str | None = None) -> tuple[Judged, ...]:
@@ -303,6 +306,25 @@ def test_best_guesses_are_counted_apart_asked_about_and_taken_back(house: PaperH
     assert {item.row.path for item in unsure(house.db)} == {str(path) for path in guessed}
     assert [read_paper(path)["genres"] for path in paths] == [[guess(a.name)], ["Zydeco"], [], []]
     assert house.kinds() == ["confirmation", "correction"]
+
+
+def test_within_a_sitting_an_album_is_judged_as_one(house: PaperHouse) -> None:
+    """After each answer as when it was dropped, whatever one of its tracks sounds like alone."""
+    names = {
+        genre: [n for n in map(str, range(99)) if guess(n + FAINT) == genre] for genre in GENRES
+    }
+    audio = [names["Rock"][0], names["Jazz"][0], names["Rock"][1]]
+    for name in audio:
+        paper(house.music / f"{name}.mp3", name + FAINT, artist="Ann", album="One")
+    for number in range(6):
+        paper(house.music / f"o{number}.mp3", f"o{number}{FAINT}", artist="Bob")
+    house.settle()
+
+    review(house, "o\nZydeco\n" + "s\n" * 6)
+
+    found = [hearings.verdict_of(house.db, name + FAINT) for name in audio]
+    assert "Zydeco" in {word.new[0] for word in feedback_log.all_feedback(house.db)}
+    assert len({verdict.genres for verdict in found if verdict is not None}) == 1
 
 
 def unsaid(house: PaperHouse, path: Path) -> tuple[str | None, list[str]]:
