@@ -175,17 +175,18 @@ def show_tagged(done: Tagged) -> None:
 
 def show_event(event: Event) -> None:
     """Print one write or word of a file's history in a line."""
-    change = f"{_genres(event.old)} → {_genres(event.new)}"
     if event.what == "feedback":
-        say(f"{local_time(event.at)}  {event.cause} (by {event.by}): {change}")
-        return
-    whose = WHOSE.get(event.by, event.by)
-    say(f"{local_time(event.at)}  write ({event.cause}, {whose}): {change}{_ending(event)}")
+        line = _word_line(event.cause, event.by, event.old, event.new)
+    else:
+        whose = WHOSE.get(event.by, event.by)
+        change = f"{_genres(event.old)} → {_genres(event.new)}"
+        line = f"write ({event.cause}, {whose}): {change}{_ending(event)}"
+    say(f"{local_time(event.at)}  {line}")
 
 
 def show_feedback(row: FeedbackRow) -> None:
     """Print one feedback in a line."""
-    say(f"{local_time(row.at)}  {row.path}: {_feedback_line(row)}")
+    say(f"{local_time(row.at)}  {row.path}: {_word_line(row.kind, row.via, row.old, row.new)}")
 
 
 def show_version(found: Version) -> None:
@@ -361,10 +362,10 @@ def _ending(event: Event) -> str:
     return f" [{event.state}{': ' if event.reason else ''}{event.reason}]"
 
 
-def _feedback_line(row: FeedbackRow) -> str:
-    if row.via == "undo":
+def _word_line(kind: str, via: str, old: Sequence[str], new: Sequence[str]) -> str:
+    if via == "undo":
         return "taken back (by undo)"
-    return f"{row.kind} (by {row.via}): {_genres(row.old)} → {_genres(row.new)}"
+    return f"{kind} (by {via}): {_genres(old)} → {_genres(new)}"
 
 
 def _genres(genres: Sequence[str]) -> str:

@@ -26,14 +26,8 @@ def in_words(found: Stats) -> Iterator[str]:
         return
     yield f"First guesses since {local_time(found.begun)}: {found.all.files} files"
     yield from _first_guesses(found.all)
-    yield "Wrong first guesses per 100 files that you named, in the order they came"
-    yield from (f"  {_block(block)}" for block in found.blocks)
-    yield "By artist, and by whose word the guess was"
-    yield f"  artists that you had not named before: {_rate(found.new_artists)}"
-    yield f"  artists that you had named: {_rate(found.met_artists)}"
-    yield from (f"  {name}: {_rate(counted)}" for name, counted in found.sources.items())
-    yield "Genre by genre, of the files that you named"
-    yield from (f"  {_genre(genre)}" for genre in found.genres)
+    if found.all.wrong.of:
+        yield from _tables(found)
     yield promise_line(found.promise)
     yield from _coverage(found)
     yield from _written(found.written)
@@ -44,6 +38,17 @@ def in_words(found: Stats) -> Iterator[str]:
         yield "Changed with a file that you corrected"
         yield from _written(found.propagated)
     yield from _night(found.night)
+
+
+def _tables(found: Stats) -> Iterator[str]:
+    yield "Wrong first guesses per 100 files that you named, in the order they came"
+    yield from (f"  {_block(block)}" for block in found.blocks)
+    yield "By artist, and by whose word the guess was"
+    yield f"  artists that you had not named before: {_rate(found.new_artists)}"
+    yield f"  artists that you had named: {_rate(found.met_artists)}"
+    yield from (f"  {name}: {_rate(counted)}" for name, counted in found.sources.items())
+    yield "Genre by genre, of the files that you named"
+    yield from (f"  {_genre(genre)}" for genre in found.genres)
 
 
 def _first_guesses(all_: Tally) -> Iterator[str]:
@@ -76,6 +81,8 @@ def _block(block: Block) -> str:
 
 def _rate(counted: Tally) -> str:
     wrong = counted.wrong
+    if not wrong.of:
+        return "none named"
     named = f"{wrong.hits} of {wrong.of} named files"
     if wrong.of >= FEW:
         named = f"{100 * (wrong.value or 0):.0f} per 100 ({named})"

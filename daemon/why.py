@@ -6,7 +6,7 @@ drawn is for those who draw them.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -209,6 +209,8 @@ def _decided(found: Classification, why: Explanation) -> Section:
         Line(label="the model alone", text=_guesses(why.alone)),
         Line(label="what you said", text=_said(why)),
     ]
+    if guessed := _told(why, lambda counts: _weighed(counts.guessed, why.evidence.spelled)):
+        lines.append(Line(label="our own guesses", text=f"{guessed}, which makes it no surer"))
     if why.rests_on != "model":
         lines.append(Line(label="both together", text=_guesses(found.genres)))
     if why.right is not None:
@@ -229,22 +231,33 @@ def _said(why: Explanation) -> str:
     evidence = why.evidence
     if evidence.track is not None:
         return f"this track is {evidence.track}, which is final"
+    said = _told(why, lambda counts: _counts(counts, evidence.spelled))
+    return said or "nothing yet of this track, its album, its artist or its like"
+
+
+def _told(why: Explanation, words: Callable[[Counts], str]) -> str:
+    """What *words* makes of each source that bears on the track; empty where all are silent."""
+    evidence = why.evidence
     sources = (
         ("this album", evidence.album),
         ("this composer", evidence.composer),
         ("this artist", evidence.artist),
         ("tracks that sound alike", evidence.neighbours),
     )
-    said = [f"of {name}: {_counts(c, evidence.spelled)}" for name, c in sources if c]
-    return "; ".join(said) or "nothing yet of this track, its album, its artist or its like"
+    told = [(name, words(counts)) for name, counts in sources]
+    return "; ".join(f"of {name}: {text}" for name, text in told if text)
 
 
 def _counts(counts: Counts, spelled: Mapping[str, str]) -> str:
-    """Weights of genres, a person's word being 1: "Fado 3 ×, not Pop 1 ×"."""
-    weighed = [(weight, spelled.get(key, key)) for key, weight in counts.whole().said.items()]
-    weighed += [(weight, f"not {spelled.get(key, key)}") for key, weight in counts.refused.items()]
-    ordered = sorted(weighed, key=lambda item: -item[0])
-    return ", ".join(f"{genre} {weight:.2g} ×" for weight, genre in ordered)
+    """What was said and refused: "Fado 3 ×, not Pop 1 ×"."""
+    refused = {f"not {spelled.get(key, key)}": weight for key, weight in counts.refused.items()}
+    return _weighed({**counts.said, **refused}, spelled)
+
+
+def _weighed(weights: Mapping[str, float], spelled: Mapping[str, str]) -> str:
+    """Genres and their weights, the heaviest first, a person's word being 1."""
+    ordered = sorted(weights.items(), key=lambda item: -item[1])
+    return ", ".join(f"{spelled.get(key, key)} {weight:.2g} ×" for key, weight in ordered)
 
 
 def _outside(why: Explanation) -> str:

@@ -161,6 +161,21 @@ def test_what_was_said_of_the_artist_is_told(db: Database, judge: Judge) -> None
     assert "both together" in lines
 
 
+def test_what_was_only_guessed_is_not_called_said(db: Database, judge: Judge) -> None:
+    """Our own tags and guesses speak, too; nobody said them."""
+    for number in range(3):
+        name = f"o{number}"
+        files.remember_track(db, name, 10.0, NOON)
+        row = file_row(f"/m/{name}.mp3", fingerprint=name, genres=("Fado",), origin="ours")
+        files.save_file(db, replace(row, state="tagged", artist="Ann"), NOON)
+
+    why = why_of(db, judge, heard(judge), artist="Ann")
+    lines = {line.label: line.text for line in told(why)["How it was decided"].lines}
+
+    assert lines["what you said"].startswith("nothing yet")
+    assert lines["our own guesses"] == "of this artist: Fado 0.9 ×, which makes it no surer"
+
+
 def test_without_anything_said_or_labelled_it_says_so(db: Database, judge: Judge) -> None:
     """No line is left empty."""
     said = told(why_of(db, judge, heard(judge)))

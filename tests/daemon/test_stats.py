@@ -70,6 +70,30 @@ def test_a_correction_makes_one_guess_wrong(house: PaperHouse) -> None:
     assert "1 stand as they were written" in words
 
 
+def test_where_nobody_spoke_no_table_is_shown(house: PaperHouse) -> None:
+    """It says that nobody knows yet, and no "0 of 0"."""
+    drop(house, "A", "B")
+
+    words = "\n".join(in_words(told(house)))
+
+    assert "nobody knows yet" in words
+    assert "0 of 0" not in words
+    assert "per 100" not in words
+    assert "written on arrival: 2 of 2" in words
+
+
+def test_parts_of_which_nothing_was_named_say_so(house: PaperHouse) -> None:
+    """Beside those of which something was."""
+    drop(house, "A", "B")
+    paper(house.music / "A.mp3", "A", (other_than(guess("A")),))
+    house.settle()
+
+    words = "\n".join(in_words(told(house)))
+
+    assert "artists that you had named: none named" in words
+    assert "0 of 0" not in words
+
+
 def test_names_that_the_person_made_one_are_one(house: PaperHouse) -> None:
     """A guess under the old name is right where the person uses the new one."""
     drop(house, "A")

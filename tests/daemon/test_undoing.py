@@ -14,6 +14,7 @@ from core.library import writes
 from daemon import undoing
 from daemon.acts import Tagged
 from daemon.history import history_of
+from daemon.show import show_event
 from daemon.undoing import chosen, forget, forgettable, moment_of
 from tests.puppets import PaperHouse, guess, paper, read_paper
 
@@ -334,6 +335,19 @@ def test_a_backup_is_ours_again_where_other_music_lay_meanwhile(house: PaperHous
 
     assert not undo(house, path).failed
     assert path.read_bytes() == before
+
+
+def test_history_calls_a_word_taken_back_what_feedback_calls_it(
+    house: PaperHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a rejection of no genre in favour of none."""
+    path = tagged(house, "a.mp3")
+    house.desk.tag(str(path), ("Zydeco",), house.now(), dry_run=False)
+    undo(house, path)
+
+    show_event(history_of(house.db, str(path))[-1])
+
+    assert capsys.readouterr().out.endswith("  taken back (by undo)\n")
 
 
 def test_what_another_file_took_the_place_of_stays_in_the_history(house: PaperHouse) -> None:
