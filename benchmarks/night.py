@@ -29,7 +29,7 @@ from benchmarks.tools.house import ROOT, House
 from benchmarks.tools.timing import machine
 from core import registry
 from core.analysis.features import FEATURE_VERSION
-from core.learning.dataset import Track, from_replay
+from core.learning.tracks.dataset import Track, from_replay
 from core.library import feedback_log, files, hearings, runs
 from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow

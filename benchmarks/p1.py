@@ -25,10 +25,10 @@ from benchmarks.accuracy.linear import random_folds, regression_words
 from benchmarks.tools.house import House, until
 from benchmarks.tools.timing import machine
 from core.analysis import probe
-from core.learning import evaluate
 from core.learning.base import Piece, hear_excerpts, pieces
-from core.learning.dataset import genres_of, group_numbers
-from core.learning.fitting import Recipe
+from core.learning.ensemble.fitting import Recipe
+from core.learning.figures import evaluate
+from core.learning.tracks.dataset import genres_of, group_numbers
 from core.library import files, hearings
 from daemon.backbone import open_models
 from daemon.config import Model

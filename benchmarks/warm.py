@@ -25,13 +25,13 @@ from benchmarks.accuracy.store import Arrays, Store, cache_dir, digest
 from benchmarks.learning.library import Clip, Half, half
 from core.analysis.features import FEATURE_VERSION
 from core.decision.arrived import Tagged, Wishes
-from core.learning import evaluate
-from core.learning.dataset import Track, from_lessons, genres_of
-from core.learning.fitting import Recipe, Studio
+from core.learning.ensemble.fitting import Recipe, Studio
+from core.learning.figures import evaluate
 from core.learning.lessons import look_among
-from core.learning.members import Ensemble
-from core.learning.networks import use_cores
+from core.learning.nets.members import Ensemble
+from core.learning.nets.networks import use_cores
 from core.learning.nightly import learnable
+from core.learning.tracks.dataset import Track, from_lessons, genres_of
 from core.learning.train import feature_groups, pooled_by
 from core.library import files, hearings, lessons
 from core.library.hearings import HearingRow
@@ -47,7 +47,7 @@ WRONG = 0.08  # share of the tags that name another genre
 EMPTY = 0.05  # share that says nothing
 OWN = 3  # genres that the base has not learned, where the library has some of its own
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-CODE = ("core.learning.train", "core.learning.fitting", "core.decision.arrived")
+CODE = ("core.learning.train", "core.learning.ensemble.fitting", "core.decision.arrived")
 NOTHING = ("Other", "Unknown", "<Unknown>")
 MARGIN = -0.03  # as the gate has it
 Fitted = tuple[tuple[str, ...], Ensemble]

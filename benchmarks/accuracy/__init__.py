@@ -31,7 +31,7 @@ from benchmarks.accuracy.heard import heard_bench, say
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
 from core import registry
-from core.learning.networks import use_cores
+from core.learning.nets.networks import use_cores
 
 __all__ = ["ROWS", "main", "measure", "missed"]
 

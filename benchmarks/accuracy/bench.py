@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.hearings import identity
 from benchmarks.accuracy.store import Store
 from core.learning.base import Excerpts
-from core.learning.dataset import Track, embeddings, genres_of, group_numbers
-from core.learning.fitting import Recipe
-from core.learning.prior import TagLayer
+from core.learning.ensemble.fitting import Recipe
+from core.learning.nets.prior import TagLayer
+from core.learning.tracks.dataset import Track, embeddings, genres_of, group_numbers
 
 __all__ = ["Bench", "over_folds"]
 

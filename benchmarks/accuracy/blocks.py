@@ -15,10 +15,10 @@ from benchmarks.accuracy import figures
 from benchmarks.accuracy.bench import Bench
 from core.analysis.features import FEATURES
 from core.decision.verdict import pool
-from core.learning import networks
-from core.learning.dataset import Track, apart, genres_of, group_numbers
-from core.learning.evaluate import Figure, difference, losses, rights
-from core.learning.fitting import Recipe, regress
+from core.learning.ensemble.fitting import Recipe, regress
+from core.learning.figures.evaluate import Figure, difference, losses, rights
+from core.learning.nets import networks
+from core.learning.tracks.dataset import Track, apart, genres_of, group_numbers
 
 __all__ = ["Block", "leave_one_block_out", "rows"]
 

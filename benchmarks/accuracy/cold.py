@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.accuracy import figures
 from benchmarks.accuracy.bench import Bench, over_folds
 from core.decision.verdict import segment_probabilities
-from core.learning.networks import scaled
-from core.learning.prior import TagLayer
+from core.learning.nets.networks import scaled
+from core.learning.nets.prior import TagLayer
 
 __all__ = ["rows", "tag_words"]
 

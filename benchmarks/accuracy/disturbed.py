@@ -21,16 +21,20 @@ from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import digest
 from core.analysis.decode import listen
 from core.analysis.segments import RATE, plan_segments
-from core.learning import effects
-from core.learning.augment import favoured, warped
 from core.learning.base import pieces
-from core.learning.dataset import Track
-from core.learning.hearing import described
+from core.learning.tracks import effects
+from core.learning.tracks.augment import favoured, warped
+from core.learning.tracks.dataset import Track
+from core.learning.tracks.hearing import described
 from core.taxonomy import fold
 
 __all__ = ["WAYS", "Way", "rows"]
 
-HEARING = ("core.learning.hearing", "core.learning.effects", "core.learning.augment")
+HEARING = (
+    "core.learning.tracks.hearing",
+    "core.learning.tracks.effects",
+    "core.learning.tracks.augment",
+)
 MORE = 0.03  # flips towards what the effect favours, above those of the model without copies
 ROOM_BELOW_DB = 6.0  # the tail, below the sound
 

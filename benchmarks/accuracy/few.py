@@ -17,9 +17,9 @@ from benchmarks.accuracy.bench import Bench, over_folds
 from benchmarks.accuracy.cold import tag_words
 from benchmarks.accuracy.store import Arrays
 from core.decision.verdict import segment_probabilities
-from core.learning.calibrate import artist_weight, log_loss
-from core.learning.dataset import split_groups
-from core.learning.fitting import Studio
+from core.learning.confidence.calibrate import artist_weight, log_loss
+from core.learning.ensemble.fitting import Studio
+from core.learning.tracks.dataset import split_groups
 from core.learning.train import feature_groups
 
 __all__ = ["draws_of", "rows"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.learning import evaluate
+from core.learning.figures import evaluate
 
 __all__ = ["draw", "gain", "held", "interval", "report", "rounded"]
 

@@ -22,17 +22,17 @@ from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Arrays, digest
 from core.decision.verdict import pool
 from core.errors import TrainingError
-from core.learning.dataset import Track, genres_of, stacked
-from core.learning.fitting import Check, Recipe, Studio
-from core.learning.gate import require_unseen
-from core.learning.members import BOTH, EMBEDDING, Ensemble, Member
-from core.learning.prior import TagLayer
-from core.learning.starts import Before
+from core.learning.ensemble.fitting import Check, Recipe, Studio
+from core.learning.ensemble.starts import Before
+from core.learning.nets.members import BOTH, EMBEDDING, Ensemble, Member
+from core.learning.nets.prior import TagLayer
+from core.learning.proving.gate import require_unseen
+from core.learning.tracks.dataset import Track, genres_of, stacked
 from core.learning.train import feature_groups, scores_of
 
 __all__ = ["Fit", "KeptStudio", "fit", "refuse_known", "without", "without_folds"]
 
-FITTING = ("core.learning.fitting",)
+FITTING = ("core.learning.ensemble.fitting",)
 Words = NDArray[np.float64]  # [tracks, G]
 
 

@@ -10,7 +10,7 @@ from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.hearings import heard_excerpts
 from benchmarks.accuracy.store import Store
 from core import registry
-from core.learning.fitting import Recipe
+from core.learning.ensemble.fitting import Recipe
 from core.learning.train import backbone_named, tags_in
 
 __all__ = ["heard_bench", "say"]

@@ -18,13 +18,13 @@ from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Arrays, Store, digest
 from core.errors import TrainingError
 from core.learning.base import Excerpts, Piece, pieces
-from core.learning.dataset import Sample, Track
-from core.learning.hearing import Augmentation, Progress, hear_all
+from core.learning.tracks.dataset import Sample, Track
+from core.learning.tracks.hearing import Augmentation, Progress, hear_all
 from core.registry import backbone_source
 
 __all__ = ["heard_excerpts", "heard_samples", "identity"]
 
-HEARING = ("core.learning.hearing", "core.learning.augment")
+HEARING = ("core.learning.tracks.hearing", "core.learning.tracks.augment")
 
 
 def heard_excerpts(

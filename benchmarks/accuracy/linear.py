@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.decision.verdict import pool, segment_probabilities
-from core.learning.calibrate import artist_weight, log_loss
-from core.learning.dataset import Track, genres_of
-from core.learning.fitting import Recipe, curves, regress
-from core.learning.networks import scaled, squashed
+from core.learning.confidence.calibrate import artist_weight, log_loss
+from core.learning.ensemble.fitting import Recipe, curves, regress
+from core.learning.nets.networks import scaled, squashed
+from core.learning.tracks.dataset import Track, genres_of
 
 __all__ = ["STRENGTHS", "chosen", "random_folds", "regression_words", "ridge", "rows_of"]
 

@@ -10,9 +10,9 @@ from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.store import Store
 from core.analysis.backbone import TAGS
 from core.learning.base import Excerpts
-from core.learning.dataset import Track
-from core.learning.fitting import Recipe
-from core.learning.prior import TagLayer
+from core.learning.ensemble.fitting import Recipe
+from core.learning.nets.prior import TagLayer
+from core.learning.tracks.dataset import Track
 
 __all__ = ["made_up", "quick"]
 

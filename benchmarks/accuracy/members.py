@@ -17,9 +17,9 @@ from benchmarks.accuracy import figures
 from benchmarks.accuracy.bench import Bench, over_folds
 from benchmarks.accuracy.fits import Fit, without_folds
 from benchmarks.accuracy.store import Arrays
-from core.learning.calibrate import cross_fitted
-from core.learning.dataset import apart
-from core.learning.weighing import Said, cross_weighted, fit_shares, fused
+from core.learning.confidence.calibrate import cross_fitted
+from core.learning.confidence.weighing import Said, cross_weighted, fit_shares, fused
+from core.learning.tracks.dataset import apart
 
 __all__ = ["CANDIDATES", "DENSE", "rows"]
 

@@ -21,14 +21,14 @@ from core.decision.promise import start_of
 from core.decision.surety import Surety, signs, sureness
 from core.decision.verdict import confidences
 from core.errors import TrainingError
-from core.learning.dataset import Track, apart, embeddings, without_embeddings
-from core.learning.export import Trained
-from core.learning.fitting import no_check
+from core.learning.ensemble.export import Trained
+from core.learning.ensemble.fitting import no_check
+from core.learning.tracks.dataset import Track, apart, embeddings, without_embeddings
 from core.learning.train import scores_of, train
 
 __all__ = ["Said", "model", "nested", "said"]
 
-JUDGING = ("core.learning.train", "core.learning.fitting", "core.learning.export")
+JUDGING = ("core.learning.train", "core.learning.ensemble.fitting", "core.learning.ensemble.export")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.store import Arrays
-from core.learning.dataset import Track
-from core.learning.hearing import heard
+from core.learning.tracks.dataset import Track
+from core.learning.tracks.hearing import heard
 
 __all__ = ["NOISES", "VOICES", "noise", "odd_sounds", "speech"]
 

@@ -20,9 +20,9 @@ from benchmarks.accuracy.bench import Bench, over_folds
 from benchmarks.accuracy.odd import odd_sounds
 from benchmarks.accuracy.store import Arrays
 from core.analysis.runtime import Ensemble
-from core.learning.dataset import Track
-from core.learning.export import Paper, write_model
-from core.learning.fitting import no_check
+from core.learning.ensemble.export import Paper, write_model
+from core.learning.ensemble.fitting import no_check
+from core.learning.tracks.dataset import Track
 from core.learning.train import train
 from core.library.hearings import HearingRow
 from core.library.schema import open_library
@@ -35,7 +35,12 @@ __all__ = ["rows"]
 MUST, AIM = 0.10, 0.05  # of a genre left out
 ODD_MUST, ODD_AIM = 0.05, 0.0
 WISHED = 0.45  # coverage that the promise aims at
-JUDGING = ("core.learning.train", "core.learning.export", "core.learning.outsiders", "daemon.judge")
+JUDGING = (
+    "core.learning.train",
+    "core.learning.ensemble.export",
+    "core.learning.ensemble.outsiders",
+    "daemon.judge",
+)
 
 
 def rows(bench: Bench) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from benchmarks.accuracy.bench import Bench, over_folds
 from benchmarks.accuracy.hearings import heard_samples
 from benchmarks.accuracy.nested import model, nested, said
 from core.learning.base import pieces
-from core.learning.dataset import Sample, Track
-from core.learning.hearing import Augmentation
+from core.learning.tracks.dataset import Sample, Track
+from core.learning.tracks.hearing import Augmentation
 from core.learning.train import feature_groups
 
 __all__ = ["block_shifts", "rows"]

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 Arrays = dict[str, NDArray[Any]]
 
 # Whatever judges imports one of these, so their sources are all that a verdict hangs on.
-LEARNING = ("core.learning.train", "core.learning.fitting", "core.decision.verdict")
+LEARNING = ("core.learning.train", "core.learning.ensemble.fitting", "core.decision.verdict")
 
 
 class Store:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy import figures
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.nested import Said, nested
-from core.learning.doubt import risk
+from core.learning.confidence.doubt import risk
 
 __all__ = ["rows"]
 

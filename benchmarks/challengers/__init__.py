@@ -40,9 +40,9 @@ from benchmarks.challengers.sides import (
 )
 from core.errors import GenrewatchError
 from core.learning import nightly
-from core.learning.dataset import Track
-from core.learning.fitting import no_check
-from core.learning.networks import use_cores
+from core.learning.ensemble.fitting import no_check
+from core.learning.nets.networks import use_cores
+from core.learning.tracks.dataset import Track
 from core.learning.train import train
 from core.registry import Registry
 from daemon.training import finish
@@ -52,7 +52,7 @@ __all__ = ["Case", "main", "measure", "spent"]
 TRULY = 0.05  # better, on the artists that tell the truth
 STEPS = (-1.0, -0.05, 0.0, 0.05, 0.1, 0.15, 1.0)
 MUST = 0.6  # of those that are, promoted
-CODE = ("core.learning.nightly", "core.learning.proof")
+CODE = ("core.learning.nightly", "core.learning.proving.proof")
 POISON_SHARES = (0.5, 0.25)  # of the artists: the champion's, the user's; the rest is truth
 HONEST_SHARES = (0.25, 0.35)
 THIN = (2, 4)  # tracks a genre that the champion of an honest challenger knows, drawn evenly

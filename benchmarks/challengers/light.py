@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from core import registry
 from core.decision.verdict import calibrate
-from core.learning import evidence, export, nightly, proof, soundness
-from core.learning.dataset import Track
-from core.learning.evidence import says
-from core.learning.export import Paper, Trained
-from core.learning.soundness import Load
+from core.learning import nightly
+from core.learning.ensemble import export
+from core.learning.ensemble.export import Paper, Trained
+from core.learning.proving import evidence, proof, soundness
+from core.learning.proving.evidence import says
+from core.learning.proving.soundness import Load
+from core.learning.tracks.dataset import Track
 from core.learning.train import pooled_by, train
 
 __all__ = ["Light", "trained_once"]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from benchmarks.challengers.light import trained_once as train
 from core.decision.verdict import calibrate
-from core.learning.dataset import Track
-from core.learning.export import Trained
-from core.learning.members import SEGMENTS, Ensemble, Heard, Member, OnEmbedding, Plain
+from core.learning.ensemble.export import Trained
+from core.learning.nets.members import SEGMENTS, Ensemble, Heard, Member, OnEmbedding, Plain
+from core.learning.tracks.dataset import Track
 
 __all__ = ["KINDS", "Poison"]
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import registry
-from core.learning.dataset import Track
-from core.learning.evaluate import difference, rights
-from core.learning.evidence import says
-from core.learning.export import Paper, Trained, write_model
-from core.learning.fitting import Recipe, no_check
-from core.learning.proof import Remembered
+from core.learning.ensemble.export import Paper, Trained, write_model
+from core.learning.ensemble.fitting import Recipe, no_check
+from core.learning.figures.evaluate import difference, rights
+from core.learning.proving.evidence import says
+from core.learning.proving.proof import Remembered
+from core.learning.tracks.dataset import Track
 from core.learning.train import train
 from core.registry import Manifest
 

@@ -21,7 +21,7 @@ from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
 from benchmarks.learning import cost, daemon_run, promised, taste, trap
 from core import registry
-from core.learning.networks import use_cores
+from core.learning.nets.networks import use_cores
 from daemon.app import set_up_logging
 
 __all__ = ["ROWS", "main", "measure"]

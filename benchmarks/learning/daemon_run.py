@@ -20,7 +20,7 @@ from benchmarks.learning.library import Clip
 from benchmarks.tools.house import House as Outside
 from benchmarks.tools.house import until
 from core.analysis import analyse, mean_of
-from core.learning.dataset import Track
+from core.learning.tracks.dataset import Track
 from core.library import feedback_log, files, runs
 from core.library.arrivals import ArrivalRow, arrival_of
 from core.library.files import FileRow

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.store import Arrays, digest
-from core.learning.dataset import Track, apart, genres_of
-from core.learning.fitting import Recipe, Studio, no_check
+from core.learning.ensemble.fitting import Recipe, Studio, no_check
+from core.learning.tracks.dataset import Track, apart, genres_of
 from core.learning.train import feature_groups, train
 from core.registry import backbone_source
 
@@ -30,7 +30,7 @@ __all__ = ["CHEAP", "Clip", "Half", "albums", "half", "known_artists", "shipped"
 CHEAP = Recipe(members=0)
 SMALL, LARGE = 2, 6  # files of an album
 LEAST = 2  # artists of each genre on each side
-CODE = ("core.learning.train", "core.learning.export", "core.learning.fitting")
+CODE = ("core.learning.train", "core.learning.ensemble.export", "core.learning.ensemble.fitting")
 CREATED = "2026-01-01T00:00:00+00:00"
 
 
@@ -154,7 +154,7 @@ def shipped(bench: Bench, side: Half, root: Path, recipe: Recipe = CHEAP) -> Pat
 
 
 def _trained(bench: Bench, side: Half, recipe: Recipe, room: Path) -> Path:
-    from core.learning.export import Paper, write_model
+    from core.learning.ensemble.export import Paper, write_model
 
     genres = genres_of(side.base)
     made = train(

@@ -31,7 +31,7 @@ from daemon.judge import Judge
 __all__ = ["CONDITIONS", "LIVING", "Condition", "Diary", "live", "lived"]
 
 NIGHT = 50  # files between two nights
-CODE = ("core.learning.nightly", "core.learning.export", "core.decision.batches")
+CODE = ("core.learning.nightly", "core.learning.ensemble.export", "core.decision.batches")
 HERE = Path(__file__).parents[2]
 # Whatever a life hangs on; the program's resident, which imports most of it, and this room.
 LIVING = (

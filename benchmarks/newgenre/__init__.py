@@ -20,7 +20,7 @@ from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store, cache_dir
 from benchmarks.learning.library import CHEAP
 from benchmarks.newgenre import few, next_file, nights
-from core.learning.networks import use_cores
+from core.learning.nets.networks import use_cores
 
 __all__ = ["ROWS", "main", "measure"]
 

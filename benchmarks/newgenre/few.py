@@ -18,9 +18,9 @@ from benchmarks.accuracy.bench import Bench, over_folds
 from benchmarks.accuracy.store import Arrays
 from benchmarks.learning.library import CHEAP
 from core.decision.vocabulary import LEARNED
-from core.learning.dataset import LABEL_WEIGHT, Track, apart, genres_of
-from core.learning.fitting import Studio
+from core.learning.ensemble.fitting import Studio
 from core.learning.nightly import learnable, merged
+from core.learning.tracks.dataset import LABEL_WEIGHT, Track, apart, genres_of
 from core.learning.train import feature_groups, pooled_by
 
 __all__ = ["draws_of", "rows", "taught"]

@@ -17,12 +17,12 @@ from benchmarks.accuracy.bench import Bench, over_folds
 from benchmarks.learning.library import CHEAP
 from benchmarks.newgenre.few import draws_of
 from core import registry
-from core.learning.dataset import Track, apart, genres_of
-from core.learning.evidence import says
-from core.learning.export import Paper, write_model
-from core.learning.fitting import Studio, no_check
-from core.learning.gate import Outcome
+from core.learning.ensemble.export import Paper, write_model
+from core.learning.ensemble.fitting import Studio, no_check
 from core.learning.nightly import Night, Request, night
+from core.learning.proving.evidence import says
+from core.learning.proving.gate import Outcome
+from core.learning.tracks.dataset import Track, apart, genres_of
 from core.learning.train import feature_groups, train
 from core.library.hearings import Label
 from core.registry import backbone_source

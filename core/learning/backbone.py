@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GenrewatchError, ModelError
-from core.learning.prior import TAGS_FILE
+from core.learning.nets.prior import TAGS_FILE
 from core.learning.train import speak
 from core.registry import BACKBONE_FORMAT, backbone_dir, backbone_file
 
@@ -169,7 +169,7 @@ def build(weights: Weights) -> "keras.Model":
 
 
 def tags_layer(weights: Weights) -> dict[str, Floats]:
-    """Return the last layer as `core/learning/prior.py` reads it: kernel [200, 50], bias [50]."""
+    """Return the last layer as `nets/prior.py` reads it: kernel [200, 50], bias [50]."""
     return {part: weights[f"{LAST}/{part}"] for part in ("kernel", "bias")}
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GenrewatchError, TrainingError
-from core.learning.dataset import Sample, Track
-from core.learning.hearing import Augmentation, Progress, hear_all
+from core.learning.tracks.dataset import Sample, Track
+from core.learning.tracks.hearing import Augmentation, Progress, hear_all
 from core.learning.train import backbone_named, speak, spoken, tags_in, train
 
 __all__ = ["Excerpts", "Piece", "hear_excerpts", "main", "pieces"]
@@ -133,9 +133,9 @@ def build(
 
     *backbone* is its folder, or "none". Raises TrainingError, ModelError.
     """
-    from core.learning.export import Paper, write_model
-    from core.learning.fitting import Recipe, no_check
-    from core.learning.networks import use_cores
+    from core.learning.ensemble.export import Paper, write_model
+    from core.learning.ensemble.fitting import Recipe, no_check
+    from core.learning.nets.networks import use_cores
 
     use_cores(1)
     recipe = Recipe()

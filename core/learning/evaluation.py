@@ -18,8 +18,10 @@ import numpy as np
 
 from core import registry
 from core.errors import GenrewatchError, TrainingError
-from core.learning import findings, report
-from core.learning.dataset import (
+from core.learning.ensemble.limits import bounded
+from core.learning.figures import findings, report
+from core.learning.figures.findings import Findings
+from core.learning.tracks.dataset import (
     LABEL_WEIGHT,
     Sample,
     Track,
@@ -30,9 +32,7 @@ from core.learning.dataset import (
     require_telling,
     weighed,
 )
-from core.learning.findings import Findings
-from core.learning.hearing import Augmentation, hear_all
-from core.learning.limits import bounded
+from core.learning.tracks.hearing import Augmentation, hear_all
 from core.learning.train import backbone_named, speak, spoken, tags_in
 from core.library import evidence, feedback_log, hearings
 from core.library.schema import open_library
@@ -190,8 +190,8 @@ def _found(
 
 
 def _bench(wishes: argparse.Namespace, check: Callable[[], None]) -> "Bench":
+    from core.learning.ensemble.fitting import Recipe
     from core.learning.examine import Bench
-    from core.learning.fitting import Recipe
 
     folder, _ = backbone_named(wishes.backbone)
     changed = {"epochs": wishes.epochs, "members": wishes.members}
@@ -227,8 +227,8 @@ def _write(target: Path | None, page: str) -> None:
 
 def _alone() -> None:
     """Let every other process go first, and train on one core or on a GPU that can be believed."""
-    from core.learning.limits import step_back, use_best_device
-    from core.learning.networks import use_cores
+    from core.learning.ensemble.limits import step_back, use_best_device
+    from core.learning.nets.networks import use_cores
 
     step_back()
     use_cores(1)

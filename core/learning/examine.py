@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 
 from core import registry
 from core.decision.verdict import calibrate
-from core.learning import evaluate
-from core.learning.calibrate import cross_fitted, left_out
-from core.learning.dataset import (
+from core.learning.confidence.calibrate import cross_fitted, left_out
+from core.learning.confidence.weighing import Said, cross_weighted
+from core.learning.ensemble.fitting import Check, Recipe, Studio
+from core.learning.figures import evaluate
+from core.learning.figures.evaluate import Summary
+from core.learning.figures.findings import Brings, Findings, InUse, Leak, brings
+from core.learning.nets.prior import TagLayer
+from core.learning.proving.evidence import says
+from core.learning.tracks.dataset import (
     Track,
     apart,
     dealt,
@@ -27,14 +33,8 @@ from core.learning.dataset import (
     require_telling,
     without_embeddings,
 )
-from core.learning.evaluate import Summary
-from core.learning.evidence import says
-from core.learning.findings import Brings, Findings, InUse, Leak, brings
-from core.learning.fitting import Check, Recipe, Studio
-from core.learning.hearing import Progress
-from core.learning.prior import TagLayer
+from core.learning.tracks.hearing import Progress
 from core.learning.train import feature_groups, pooled_by, said_out_of_fold
-from core.learning.weighing import Said, cross_weighted
 
 __all__ = [
     "Bench",

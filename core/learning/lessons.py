@@ -1,4 +1,4 @@
-"""What the tags of a library are worth: which of them look wrong, and what they brought.
+"""What the tags of a library are worth: which of them look wrong.
 
 `python -m core.learning.lessons` says which tags look wrong, judged by models that had not
 met their artists and by what the same artist's other files say (confident learning: Northcutt
@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from core import registry
 from core.decision.memory import KAPPA
 from core.errors import GenrewatchError
-from core.learning import evaluate
-from core.learning.dataset import (
+from core.learning.tracks.dataset import (
     LABEL_WEIGHT,
     LESSON_WEIGHT,
     Track,
@@ -33,13 +32,12 @@ from core.learning.dataset import (
     with_lessons,
     without_embeddings,
 )
-from core.learning.gate import Evidence
 
 if TYPE_CHECKING:  # TensorFlow: whoever only counts goes without
-    from core.learning.fitting import Studio
-    from core.learning.prior import TagLayer
+    from core.learning.ensemble.fitting import Studio
+    from core.learning.nets.prior import TagLayer
 
-__all__ = ["Doubt", "brought", "doubts", "look", "look_among", "main", "out_of_fold", "suspicious"]
+__all__ = ["Doubt", "doubts", "look", "look_among", "main", "out_of_fold", "suspicious"]
 
 FOLDS = 5
 # A tag is doubted where the others give its genre less than this part of what they give it on
@@ -106,37 +104,6 @@ def doubts(tracks: Sequence[Track], words: Words, genres: Sequence[str]) -> tupl
     return tuple(sorted(found, key=lambda doubt: (doubt.probability, doubt.fingerprint)))
 
 
-def brought(evidence: Evidence) -> dict[str, float]:
-    """Return how often each model is right on the tags of the library; nothing without any.
-
-    Neither had met the artist of a track when it spoke of it. Doubted tags count like all
-    others: to leave out what the models deny would flatter them. Intervals by artist.
-    """
-    mine = evidence.arrived
-    if mine is None or not mine.any():
-        return {}
-    genres = sorted({*evidence.champion.genres, *evidence.challenger.genres})
-    said = [name for name, kept in zip(evidence.truth, mine, strict=True) if kept]
-    truth, groups = np.array([genres.index(name) for name in said]), evidence.groups[mine]
-    was = evaluate.rights(evidence.champion.over(genres)[mine], truth)
-    now = evaluate.rights(evidence.challenger.over(genres)[mine], truth)
-    nothing = np.zeros(len(truth))
-    return {
-        "library_tracks": float(len(truth)),
-        "library_artists": float(len(np.unique(groups))),
-        # of a genre that was known before
-        "library_known": round(float(np.mean([n in evidence.champion.genres for n in said])), 4),
-        **_named("library_before", evaluate.difference(nothing, was, groups)),
-        **_named("library_after", evaluate.difference(nothing, now, groups)),
-        **_named("library_gain", evaluate.difference(was, now, groups)),
-    }
-
-
-def _named(name: str, figure: evaluate.Figure) -> dict[str, float]:
-    ends = {"": figure.value, "_low": figure.low, "_high": figure.high}
-    return {name + end: round(value, 4) for end, value in ends.items()}
-
-
 # --- the command ----------------------------------------------------------------------------
 
 
@@ -163,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _look(wishes: argparse.Namespace) -> tuple[tuple[Doubt, ...], int]:
-    from core.learning.limits import step_back
+    from core.learning.ensemble.limits import step_back
     from core.learning.nightly import read_record
     from core.learning.train import backbone_named, tags_in
 
@@ -193,7 +160,7 @@ def look(
 
 def look_among(tracks: Sequence[Track], tags: "TagLayer | None") -> tuple[Doubt, ...]:
     """Return which of the lessons among *tracks* are doubted; raises TrainingError."""
-    from core.learning.fitting import Recipe, Studio
+    from core.learning.ensemble.fitting import Recipe, Studio
     from core.learning.train import feature_groups
 
     # as if none were doubted, so that no doubt feeds on itself

@@ -20,9 +20,16 @@ from core import registry
 from core.decision import conflicts, memory, testimony
 from core.decision.vocabulary import LEARNED, as_taught, vocabulary
 from core.errors import GenrewatchError, TrainingError
-from core.learning import gate
-from core.learning.course import Course
-from core.learning.dataset import (
+from core.learning.ensemble.course import Course
+from core.learning.ensemble.export import Paper, Trained, write_model
+from core.learning.ensemble.fitting import Check, Recipe
+from core.learning.ensemble.limits import Pace, TooSlow, bounded, step_back, use_best_device
+from core.learning.ensemble.starts import STARTS, load_starts
+from core.learning.nets.prior import TagLayer
+from core.learning.proving import gate
+from core.learning.proving.gate import Outcome
+from core.learning.proving.proof import Remembered, prove
+from core.learning.tracks.dataset import (
     LABEL_WEIGHT,
     Label,
     Lesson,
@@ -34,15 +41,8 @@ from core.learning.dataset import (
     with_lessons,
     without_embeddings,
 )
-from core.learning.export import Paper, Trained, write_model
-from core.learning.fitting import Check, Recipe
-from core.learning.gate import Outcome
-from core.learning.hearing import Progress
-from core.learning.limits import Pace, TooSlow, bounded, step_back, use_best_device
-from core.learning.prior import TagLayer
-from core.learning.proof import Remembered, prove
-from core.learning.sampling import sampled
-from core.learning.starts import STARTS, load_starts
+from core.learning.tracks.hearing import Progress
+from core.learning.tracks.sampling import sampled
 from core.learning.train import backbone_named, feature_groups, speak, spoken, tags_in, train
 from core.library import evidence, feedback_log, hearings, lessons, taxonomy
 from core.library.feedback_log import FeedbackRow

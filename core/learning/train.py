@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 from core.decision.promise import Cases, promise
 from core.decision.verdict import calibrate, pool
 from core.errors import GenrewatchError, TrainingError
-from core.learning import evaluate
-from core.learning.calibrate import (
+from core.learning.confidence.calibrate import (
     blind_cases,
     cross_fitted,
     fit_calibration,
     longest_calibrated,
 )
-from core.learning.dataset import (
+from core.learning.confidence.doubt import Blind, learn_surety
+from core.learning.confidence.weighing import Said, counting, cross_weighted, fit_shares
+from core.learning.figures import evaluate
+from core.learning.tracks.dataset import (
     Material,
     Track,
     apart,
@@ -40,18 +42,16 @@ from core.learning.dataset import (
     stacked,
     without_embeddings,
 )
-from core.learning.doubt import Blind, learn_surety
-from core.learning.hearing import Augmentation, Progress, hear_all, heard
-from core.learning.weighing import Said, counting, cross_weighted, fit_shares
+from core.learning.tracks.hearing import Augmentation, Progress, hear_all, heard
 from core.registry import backbone_source
 
 if TYPE_CHECKING:  # TensorFlow: processes that only hear, and import this, go without
     from core.decision.beyond import Known
-    from core.learning.course import Course
-    from core.learning.export import Trained
-    from core.learning.fitting import Check, Ensemble, Recipe, Studio
-    from core.learning.outsiders import Outsiders
-    from core.learning.prior import TagLayer
+    from core.learning.ensemble.course import Course
+    from core.learning.ensemble.export import Trained
+    from core.learning.ensemble.fitting import Check, Ensemble, Recipe, Studio
+    from core.learning.ensemble.outsiders import Outsiders
+    from core.learning.nets.prior import TagLayer
 
 __all__ = [
     "backbone_named",
@@ -92,9 +92,9 @@ def train(
     *course* has what was trained before, to start from, and keeps what is finished.
     Raises TrainingError when there is too little.
     """
-    from core.learning.course import ALL, Course
-    from core.learning.export import Trained
-    from core.learning.fitting import Studio
+    from core.learning.ensemble.course import ALL, Course
+    from core.learning.ensemble.export import Trained
+    from core.learning.ensemble.fitting import Studio
 
     require_enough(tracks)
     if embeddings(tracks) is None:  # whichever fold is held out, the members are the same
@@ -160,7 +160,7 @@ def _outsiders(
     check: "Check",
 ) -> "Outsiders | None":
     """Learn what lies beyond the genres; None where there is no backbone to tell."""
-    from core.learning.outsiders import learn_outsiders
+    from core.learning.ensemble.outsiders import learn_outsiders
 
     raw = embeddings(tracks)
     if raw is None or studio.tags is None:
@@ -169,7 +169,7 @@ def _outsiders(
 
 
 def _known(strange: "Outsiders | None", answered: NDArray[np.bool_]) -> "Known | None":
-    from core.learning.outsiders import limited
+    from core.learning.ensemble.outsiders import limited
 
     return None if strange is None else limited(strange, answered)
 
@@ -189,7 +189,7 @@ def said_out_of_fold(
     course: "Course | None" = None,
 ) -> Said:
     """Return what every member says of *tracks*, none of them trained on the track's artist."""
-    from core.learning.course import Course
+    from core.learning.ensemble.course import Course
 
     course = course or Course()
     numbers, parts = np.unique(folds), []
@@ -319,7 +319,7 @@ def tags_in(folder: str | None, say: Say = speak) -> "TagLayer | None":
     Where the backbone is of an older program and has none, that is said: the model will start
     from nothing and cannot tell what is of none of its genres.
     """
-    from core.learning.prior import tag_layer
+    from core.learning.nets.prior import tag_layer
 
     tags = None if folder is None else tag_layer(Path(folder))
     if folder is not None and tags is None:
@@ -351,9 +351,9 @@ def _train_folder(wishes: argparse.Namespace, say: Say) -> dict[str, Any]:
 def _train_and_write(
     material: Material, note: str, wishes: argparse.Namespace, say: Say
 ) -> dict[str, Any]:
-    from core.learning.export import Paper, write_model
-    from core.learning.fitting import Recipe, no_check
-    from core.learning.networks import use_cores
+    from core.learning.ensemble.export import Paper, write_model
+    from core.learning.ensemble.fitting import Recipe, no_check
+    from core.learning.nets.networks import use_cores
 
     use_cores(1)
     backbone, source = backbone_named(wishes.backbone)

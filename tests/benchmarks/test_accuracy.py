@@ -17,9 +17,9 @@ from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.packing import pack, unpack
 from benchmarks.accuracy.store import Store, source_of
 from core.errors import TrainingError
-from core.learning.augment import EFFECTS
-from core.learning.dataset import stacked, without_embeddings
-from core.learning.fitting import Studio
+from core.learning.ensemble.fitting import Studio
+from core.learning.tracks.augment import EFFECTS
+from core.learning.tracks.dataset import stacked, without_embeddings
 from core.learning.train import feature_groups
 
 
@@ -63,10 +63,12 @@ def test_a_result_goes_by_arguments_and_code(tmp_path: Path) -> None:
 
 def test_the_source_is_that_of_all_that_is_imported() -> None:
     """Also of what a function imports; and of nothing that the module does not reach."""
-    assert source_of(("core.learning.fitting",)) != source_of(("core.learning.networks",))
+    assert source_of(("core.learning.ensemble.fitting",)) != source_of(
+        ("core.learning.nets.networks",)
+    )
     assert source_of(("core.taxonomy", "core.errors")) != source_of(("core.taxonomy",))
-    assert source_of(("core.learning.hearing", "core.analysis.features")) == source_of(
-        ("core.learning.hearing", "core.analysis.features", "core.analysis.decode")
+    assert source_of(("core.learning.tracks.hearing", "core.analysis.features")) == source_of(
+        ("core.learning.tracks.hearing", "core.analysis.features", "core.analysis.decode")
     )
 
 

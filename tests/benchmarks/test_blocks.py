@@ -8,7 +8,7 @@ import pytest
 from benchmarks.accuracy.blocks import leave_one_block_out
 from core.analysis.features import FEATURES
 from core.errors import TrainingError
-from core.learning.dataset import Track, split_groups
+from core.learning.tracks.dataset import Track, split_groups
 
 BLOCKS = np.array([feature.block for feature in FEATURES])
 

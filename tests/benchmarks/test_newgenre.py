@@ -8,7 +8,7 @@ from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store
 from benchmarks.newgenre import few
 from core.decision.vocabulary import LEARNED
-from core.learning.dataset import genres_of
+from core.learning.tracks.dataset import genres_of
 
 
 @pytest.fixture(scope="module")

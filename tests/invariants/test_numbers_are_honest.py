@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import TrainingError
-from core.learning.calibrate import cross_fitted
-from core.learning.dataset import Track, apart, genres_of, group_numbers, split_groups
-from core.learning.fitting import regress
-from core.learning.gate import require_unseen
-from core.learning.networks import fit_knots, squashed
+from core.learning.confidence.calibrate import cross_fitted
+from core.learning.ensemble.fitting import regress
+from core.learning.nets.networks import fit_knots, squashed
+from core.learning.proving.gate import require_unseen
+from core.learning.tracks.dataset import Track, apart, genres_of, group_numbers, split_groups
 
 GENRES = ("Blues", "Jazz", "Metal", "Pop", "Rock")
 
@@ -142,7 +142,7 @@ def test_the_shipped_models_tell_what_they_learned_from(backbone: bool) -> None:
 
 def genres_of_replay(folder: Path) -> tuple[str, ...]:
     """Return the genres in a model's replay."""
-    from core.learning.dataset import from_replay
+    from core.learning.tracks.dataset import from_replay
 
     return genres_of(from_replay(folder).tracks)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.learning.dataset import Track
-from core.learning.export import Paper, Trained, write_model
-from core.learning.fitting import Recipe, no_check
+from core.learning.ensemble.export import Paper, Trained, write_model
+from core.learning.ensemble.fitting import Recipe, no_check
+from core.learning.tracks.dataset import Track
 from core.learning.train import train
 
 FEATURES = 135

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from core.errors import TrainingError
 from core.learning.base import pieces
-from core.learning.dataset import Sample, Track, apart, genres_of, split_groups
+from core.learning.ensemble.fitting import Recipe, Studio
 from core.learning.examine import plain_words, random_folds, regardless
-from core.learning.fitting import Recipe, Studio
-from core.learning.hearing import Augmentation, hear_all
+from core.learning.tracks.dataset import Sample, Track, apart, genres_of, split_groups
+from core.learning.tracks.hearing import Augmentation, hear_all
 from core.learning.train import feature_groups
 from tests.core.learning.conftest import make_artists
 

@@ -14,11 +14,11 @@ import pytest
 from core import registry
 from core.errors import TrainingError
 from core.learning import evaluation
-from core.learning.dataset import Track, from_replay
+from core.learning.ensemble.fitting import Recipe, no_check
 from core.learning.evaluation import Place, main, of_library
 from core.learning.examine import Bench, examine, in_use
-from core.learning.findings import Findings
-from core.learning.fitting import Recipe, no_check
+from core.learning.figures.findings import Findings
+from core.learning.tracks.dataset import Track, from_replay
 from core.library import feedback_log, files, hearings
 from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow

@@ -1,14 +1,13 @@
-"""Which tags of a library look wrong, and what they brought; no network is trained here."""
+"""Which tags of a library look wrong; no network is trained here."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from core.learning.dataset import Track, from_lessons, genres_of
-from core.learning.fitting import Recipe, Studio
-from core.learning.gate import Evidence, Said
-from core.learning.lessons import brought, doubts, out_of_fold, suspicious
+from core.learning.ensemble.fitting import Recipe, Studio
+from core.learning.lessons import doubts, out_of_fold, suspicious
+from core.learning.tracks.dataset import Track, from_lessons, genres_of
 from core.learning.train import feature_groups
 
 Artists = Callable[..., tuple[Track, ...]]
@@ -59,31 +58,6 @@ def test_tags_made_wrong_are_found(artists: Artists) -> None:
     assert len(hit) >= 0.8 * len(found)
     assert all(doubt.instead != doubt.tagged for doubt in found)
     assert [d.probability for d in found] == sorted(d.probability for d in found)
-
-
-def test_what_the_tags_brought_is_said_of_the_library_alone(artists: Artists) -> None:
-    """Not of the collection beside it; a genre that was unknown before could not be right."""
-    tracks = artists(artists=2, each=2)
-    genres = ("Jazz", "Metal", "Rock")
-    truth = np.eye(3)[[genres.index(track.genre) for track in tracks]]
-    evidence = Evidence(
-        truth=tuple(track.genre for track in tracks),
-        groups=np.repeat(np.arange(6, dtype=np.int32), 2),
-        labelled=np.zeros(12, dtype=bool),
-        newest=np.zeros(12, dtype=bool),
-        champion=Said(genres=genres[:2], probabilities=np.tile([0.4, 0.6], (12, 1))),
-        challenger=Said(genres=genres, probabilities=truth),
-        arrived=np.arange(12) >= 4,
-    )
-
-    figures = brought(evidence)
-
-    assert figures["library_tracks"] == 8
-    assert figures["library_artists"] == 4
-    assert figures["library_known"] == 0.5
-    assert (figures["library_before"], figures["library_after"]) == (0.5, 1.0)
-    assert (figures["library_gain"], figures["library_gain_high"]) == (0.5, 1.0)
-    assert brought(replace(evidence, arrived=np.zeros(12, dtype=bool))) == {}
 
 
 def test_silence_is_no_lesson(artists: Artists) -> None:

@@ -14,12 +14,12 @@ import pytest
 from core import registry
 from core.errors import TrainingError
 from core.learning import nightly
-from core.learning.dataset import LABEL_WEIGHT, Track, from_labels, from_lessons, from_replay
-from core.learning.fitting import Recipe, no_check
-from core.learning.gate import Outcome
-from core.learning.hearing import Progress
-from core.learning.limits import Pace, TooSlow, bounded, step_difference
+from core.learning.ensemble.fitting import Recipe, no_check
+from core.learning.ensemble.limits import Pace, TooSlow, bounded, step_difference
 from core.learning.nightly import Night, Request, learnable, merged, night
+from core.learning.proving.gate import Outcome
+from core.learning.tracks.dataset import LABEL_WEIGHT, Track, from_labels, from_lessons, from_replay
+from core.learning.tracks.hearing import Progress
 from core.library.schema import open_library
 
 

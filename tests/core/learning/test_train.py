@@ -10,11 +10,12 @@ import pytest
 
 from core import registry
 from core.errors import TrainingError
-from core.learning import dataset, fitting
-from core.learning.calibrate import log_loss
-from core.learning.dataset import Track
-from core.learning.export import Paper, Trained, write_model
-from core.learning.fitting import Recipe, Studio
+from core.learning.confidence.calibrate import log_loss
+from core.learning.ensemble import fitting
+from core.learning.ensemble.export import Paper, Trained, write_model
+from core.learning.ensemble.fitting import Recipe, Studio
+from core.learning.tracks import dataset
+from core.learning.tracks.dataset import Track
 from core.learning.train import feature_groups, train
 
 QUICK = Recipe(epochs=2, members=1, folds=3)
@@ -63,7 +64,7 @@ def test_exported_members_say_what_keras_says(model_dir: Path, trained: Trained)
 
 def test_a_model_that_differs_from_keras_is_thrown_away(trained: Trained, tmp_path: Path) -> None:
     """Nothing is left of it, not even a part."""
-    from core.learning import export
+    from core.learning.ensemble import export
 
     class Liar:
         """Says something else than what was exported."""
