@@ -1,5 +1,6 @@
 """The command that asks: what we are not sure of, in groups, on the terminal or as a list."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,13 @@ def review(app: App, playlist: str | None, as_json: bool) -> None:
 def _ask(app: App) -> None:
     from daemon.following import settle
     from daemon.review.ask_following import ask_to_follow
+    from daemon.review.asking import Enough
     from daemon.review.groups import grouped
     from daemon.review.waiting import known_genres, parents_of, unsure
     from daemon.review.walk import walk_through
 
     known = known_genres(app.db, app.models.champion().genres)
-    with app.desk() as desk:
+    with suppress(Enough), app.desk() as desk:
         _audit(app, desk, known)
         _ask_small_questions(app)
         left = ask_to_follow(desk, _now)
@@ -82,15 +84,17 @@ def _ask_small_questions(app: App) -> None:
         genres.rename(app.db, offer.old, offer.new, _now())
         changed.append(offer)
 
-    ask_of_batches(batches.unanswered(app.db), answer)
-    ask_of_renames(
-        genres.offered_renames(app.db),
-        rename,
-        lambda offer: taxonomy.decline_rename(app.db, offer.old, offer.new),
-    )
+    try:
+        ask_of_batches(batches.unanswered(app.db), answer)
+        ask_of_renames(
+            genres.offered_renames(app.db),
+            rename,
+            lambda offer: taxonomy.decline_rename(app.db, offer.old, offer.new),
+        )
+    finally:
+        if changed:  # whose a batch is and what a name means may change every guess
+            renew(app.db, Judge(app.db, app.models, app.config.policy), _now)
     show_conflicts(contradictions(app.db))
-    if changed:  # whose a batch is and what a name means may change every guess
-        renew(app.db, Judge(app.db, app.models, app.config.policy), _now)
 
 
 def _write_playlist(app: App, path: str, rows: "list[FileRow]") -> None:

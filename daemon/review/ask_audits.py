@@ -12,7 +12,7 @@ from core.decision.auditing import Why
 from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
 from daemon.audits import Audit
-from daemon.review.asking import prompted
+from daemon.review.asking import Enough, prompted
 from daemon.show import counted, progress, say, show_tagged
 from daemon.writing import Lot
 
@@ -35,7 +35,8 @@ def ask_audits(
 ) -> int:
     """Ask about *audits* and return how many were answered.
 
-    *guesses* gives what else it might be; *known* genres are folded → spelled.
+    *guesses* gives what else it might be; *known* genres are folded → spelled. Raises Enough
+    once what was answered until then is carried out.
     """
     standing = [item for item in audits if not item.taken_back]
     numbered = _asked_for_wrong(standing) if standing else ()
@@ -44,10 +45,13 @@ def ask_audits(
     right = [(item, item.genre) for n, item in enumerate(standing, 1) if n not in numbered]
     wrong = [standing[number - 1] for number in numbered]
     asked = [*wrong, *(item for item in audits if item.taken_back)]
-    named = _named(asked, guesses, known)
+    named, enough = _named(asked, guesses, known)
     # who ends here has said all the same which are wrong: else only what is right would count
     named += [(item, None) for item in wrong[len(named) :]]
-    return _carried_out([*named, *right], desk, now)
+    count = _carried_out([*named, *right], desk, now)
+    if enough is not None:
+        raise enough
+    return count
 
 
 def numbers(text: str, count: int) -> tuple[int, ...] | None:
@@ -67,7 +71,7 @@ def _asked_for_wrong(standing: Sequence[Audit]) -> tuple[int, ...] | None:
         say(f"  {number:>3}  {item.genre:<{width}}  {_title(item)}")
     while True:
         text = prompted(QUESTION)
-        if text is None or text.casefold() in ("s", "q"):
+        if text.casefold() in ("s", "q"):
             return None
         wrong = numbers(text, len(standing))
         if wrong is not None:
@@ -79,19 +83,19 @@ def _named(
     audits: Sequence[Audit],
     guesses: Callable[[Audit], Sequence[str]],
     known: Mapping[str, str],
-) -> list[Answer]:
-    """What each of these is, None where the person does not know, until the input ends."""
+) -> tuple[list[Answer], Enough | None]:
+    """What each of these is, None where the person does not know, until there was enough."""
     answers: list[Answer] = []
-    for item in audits:
-        said = _what_is_it(item, guesses(item), known)
-        if said is None:
-            break
-        answers.append((item, said or None))
-    return answers
+    try:
+        for item in audits:
+            answers.append((item, _what_is_it(item, guesses(item), known) or None))
+    except Enough as enough:
+        return answers, enough
+    return answers, None
 
 
-def _what_is_it(item: Audit, guesses: Sequence[str], known: Mapping[str, str]) -> str | None:
-    """The right genre; "" where the person does not know, None where the input ends."""
+def _what_is_it(item: Audit, guesses: Sequence[str], known: Mapping[str, str]) -> str:
+    """The right genre; "" where the person does not know."""
     say()
     what = f"{item.genre} was taken back" if item.taken_back else f"not {item.genre}"
     say(f"{_title(item)}: {what}. What is it?", bold=True)

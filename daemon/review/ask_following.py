@@ -31,7 +31,7 @@ def _ask(offer: Offer, desk: Desk, now: Callable[[], datetime]) -> bool:
     _show(offer)
     while True:
         text = prompted(QUESTION)
-        match (text or "").casefold():
+        match text.casefold():
             case "y" | "yes":
                 _change(offer, desk, now)
                 return True

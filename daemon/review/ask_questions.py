@@ -72,7 +72,7 @@ def show_conflicts(conflicts: Sequence[Conflict]) -> None:
 def _chosen(question: str, keys: dict[str, str]) -> str | None:
     """What the key that was typed stands for; None for later."""
     while True:
-        text = (prompted(question) or "").casefold()
+        text = prompted(question).casefold()
         if text in keys or text in ("", "s", "q"):
             return keys.get(text)
         say("  that is no key here; Enter leaves it for another time")

@@ -1,21 +1,24 @@
-"""What every question on the terminal shares: the prompt."""
+"""What every question on the terminal shares: the prompt, and how to have enough of them."""
 
 import click
 
-__all__ = ["prompted", "yes"]
+__all__ = ["Enough", "prompted", "yes"]
 
 
-def prompted(question: str) -> str | None:
-    """Return the answer; None at the end of input or at Ctrl-C: what was answered stands."""
+class Enough(Exception):
+    """The person ended the asking by Ctrl-C or the input: what was answered stands."""
+
+
+def prompted(question: str) -> str:
+    """Return the answer; raises Enough at the end of input or at Ctrl-C."""
     try:
         answer: str = click.prompt(question, default="", show_default=False)
-    except click.Abort:
+    except click.Abort as abort:
         click.echo()
-        return None
+        raise Enough from abort
     return answer.strip()
 
 
 def yes(question: str) -> bool:
     """Say whether the answer is yes; anything else is no."""
-    text = prompted(f"{question} y or n")
-    return text is not None and text.casefold() in ("y", "yes")
+    return prompted(f"{question} y or n").casefold() in ("y", "yes")

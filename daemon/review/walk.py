@@ -101,7 +101,7 @@ def walk_through(
 ) -> None:
     """Ask about each group in turn until all are answered or the person has enough.
 
-    *known* genres are folded → spelled; so are the *parents* of genres.
+    *known* genres are folded → spelled; so are the *parents* of genres. Raises Enough.
     """
     if not groups:
         click.echo("Nothing to review.")
@@ -111,9 +111,11 @@ def walk_through(
     say(KEYS)
     walk = Walk(desk, now, known, parents or {})
     left = list(groups)
-    while left and not walk.ended:
-        left = [*walk.ask(left[0]), *left[1:]]
-    walk.tell()
+    try:
+        while left and not walk.ended:
+            left = [*walk.ask(left[0]), *left[1:]]
+    finally:
+        walk.tell()
 
 
 class Walk:
@@ -176,8 +178,6 @@ class Walk:
 
     def _answer(self, group: Group, offered: Sequence[str]) -> Answer:
         text = prompted(f"  genre for {_all_of(group)}")
-        if text is None:
-            return Answer(act=Act.END)
         answer = meaning(text, offered, self._known)
         if answer.is_new and len(group.files) > 1 and not _is_meant(answer.genre, group):
             return Answer(act=Act.UNCLEAR)

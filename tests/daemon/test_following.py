@@ -12,6 +12,7 @@ from core.library import writes
 from daemon import processes
 from daemon.following import Offer, settle
 from daemon.review.ask_following import ask_to_follow
+from daemon.review.asking import Enough
 from daemon.undoing import chosen
 from daemon.writing import Lot
 from tests.filehouse import in_memory
@@ -107,7 +108,7 @@ def test_a_file_that_was_named_after_the_question_is_refused(house: PaperHouse) 
     assert genres([second, third]) == ["Cajun", "Zydeco"]
 
 
-@pytest.mark.parametrize(("answers", "again"), [("n\n", False), ("\n", True), ("", True)])
+@pytest.mark.parametrize(("answers", "again"), [("n\n", False), ("\n", True)])
 def test_no_is_final_and_later_is_not(house: PaperHouse, answers: str, again: bool) -> None:
     """What is left is offered the next time; nothing is changed meanwhile."""
     first, *others = tagged(house, 3)
@@ -118,6 +119,19 @@ def test_no_is_final_and_later_is_not(house: PaperHouse, answers: str, again: bo
 
     assert bool(left) is again
     assert bool(house.desk.offers()) is again
+    assert genres(others) == before
+
+
+def test_who_has_enough_is_asked_nothing_more(house: PaperHouse) -> None:
+    """Ctrl-C or the end of the input leaves all as it is."""
+    first, *others = tagged(house, 3)
+    before = genres(others)
+    retag(house, first, "Zydeco")
+
+    with pytest.raises(Enough):
+        ask(house, "")
+
+    assert house.desk.offers()
     assert genres(others) == before
 
 

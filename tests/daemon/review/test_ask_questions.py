@@ -1,5 +1,7 @@
 """The small questions of review: one key each, and Enter is another time."""
 
+from contextlib import suppress
+
 import pytest
 from click.testing import CliRunner
 
@@ -7,6 +9,7 @@ from core.decision.conflicts import Conflict
 from core.decision.vocabulary import Rename
 from core.library.batches import Batch
 from daemon.review.ask_questions import ask_of_batches, ask_of_renames, show_conflicts
+from daemon.review.asking import Enough
 
 BATCH = Batch(
     id=7,
@@ -34,7 +37,8 @@ def test_one_key_says_whose_a_batch_was(answers: str, expected: list[tuple[int, 
     given: list[tuple[int, str]] = []
 
     with CliRunner().isolation(input=answers) as (out, _, _):
-        ask_of_batches([BATCH], lambda batch, whose: given.append((batch, whose)))
+        with suppress(Enough):
+            ask_of_batches([BATCH], lambda batch, whose: given.append((batch, whose)))
         told = out.getvalue().decode()
 
     assert given == expected
@@ -50,11 +54,22 @@ def test_a_rename_is_taken_over_declined_or_left(answers: str, expected: list[st
     given: list[str] = []
 
     with CliRunner().isolation(input=answers) as (out, _, _):
-        ask_of_renames([RENAME], lambda _: given.append("yes"), lambda _: given.append("no"))
+        with suppress(Enough):
+            ask_of_renames([RENAME], lambda _: given.append("yes"), lambda _: given.append("no"))
         told = out.getvalue().decode()
 
     assert given == expected
     assert "11 of 12 tracks of Rap became Hip-Hop" in told
+
+
+def test_who_has_enough_is_asked_nothing_more() -> None:
+    """One Ctrl-C ends the whole review, not one question of many."""
+    with CliRunner().isolation(input="") as (out, _, _):
+        with pytest.raises(Enough):
+            ask_of_batches([BATCH, BATCH], lambda batch, whose: None)
+        told = out.getvalue().decode()
+
+    assert told.count("Was that you?") == 1
 
 
 def test_a_short_list_of_conflicts_is_shown() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from core.library import feedback_log, hearings, writes
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.acts import Tagged
+from daemon.review.asking import Enough
 from daemon.review.groups import grouped
 from daemon.review.waiting import known_genres, unsure
 from daemon.review.walk import Act, meaning, walk_through
@@ -86,7 +88,8 @@ def waiting(*paths: str, artist: str | None = None) -> tuple[Judged, ...]:
 def answered(items: tuple[Judged, ...], answers: str, desk: Desk | None = None) -> tuple[Desk, str]:
     desk = desk or Desk()
     with CliRunner().isolation(input=answers) as (out, _, _):
-        walk_through(grouped(items), desk, lambda: NOON, {"dub": "Dub"})  # type: ignore[arg-type]
+        with suppress(Enough):
+            walk_through(grouped(items), desk, lambda: NOON, {"dub": "Dub"})  # type: ignore[arg-type]
         return desk, out.getvalue().decode()
 
 
@@ -207,7 +210,8 @@ def unsure_of(house: PaperHouse, count: int, artist: str = "Nina") -> list[Path]
 def review(house: PaperHouse, answers: str) -> str:
     groups = grouped(unsure(house.db))
     with CliRunner().isolation(input=answers) as (out, _, _):
-        walk_through(groups, house.desk, house.now, known_genres(house.db, GENRES))
+        with suppress(Enough):
+            walk_through(groups, house.desk, house.now, known_genres(house.db, GENRES))
         return out.getvalue().decode()
 
 
