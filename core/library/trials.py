@@ -22,7 +22,7 @@ CORRECTED = """
 """
 LOOKED_AT = """
     decision = 'written'
-    and at <= (select max(at) from feedback where kind != 'reversion')
+    and at <= (select max(at) from words where kind != 'reversion')
 """
 
 

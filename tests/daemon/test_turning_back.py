@@ -152,8 +152,23 @@ def test_what_nobody_can_have_looked_at_does_not_count(room: Room) -> None:
     """Writes after the last word make no model look better."""
     db, models = room
     wrote(db, "two", 30, corrected=12, day=2)
-    wrote(db, "three", 5, corrected=0, day=9)
+    wrote(db, "three", 30, corrected=0, day=9)
     db.execute("update arrivals set model_version = 'two' where model_version = 'three'")
+
+    done = go_back_if_worse(db, models, START)
+
+    assert done is not None
+    assert done.checks == 30
+
+
+def test_a_program_that_went_over_everything_looked_at_nothing(room: Room) -> None:
+    """What it left alone is no less wrong for that, so the model looks no better."""
+    db, models = room
+    wrote(db, "two", 30, corrected=12, day=2)
+    wrote(db, "three", 30, corrected=0, day=9)
+    db.execute("update arrivals set model_version = 'two' where model_version = 'three'")
+    db.execute("insert into batches (begun_at, ended_at, whose) values ('x', 'x', 'program')")
+    wrote(db, "four", 1, corrected=1, day=11, batch=1)
 
     done = go_back_if_worse(db, models, START)
 
