@@ -266,6 +266,10 @@ class Judge:
             self._footing = (state, self._founded())
         return self._footing[1]
 
+    def look_anew(self) -> None:
+        """Found the promise anew: what was named was heard anew under the model in use."""
+        self._footing = None
+
     def _founded(self) -> Footing:
         calibration, precision = self.model().calibration, self._policy.precision
         if calibration.collection is None:

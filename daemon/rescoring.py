@@ -1,4 +1,4 @@
-"""After a change of model, let it say what it thinks of files: those we are not sure of, then ours.
+"""After a change of model, ask it anew: of files we are not sure of, then ours, then those named.
 
 Works on what was kept, so no audio is decoded except of tracks that were heard without the
 backbone under a model that needs it; a few at a time, after all else. What it would now say
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlite_utils import Database
 
+from core.errors import GenrewatchError
 from core.library import files, hearings
 from core.library.hearings import HearingRow
 from daemon import processes
@@ -49,7 +50,7 @@ class Rescoring:
         self._hear_again = hear_again
         self._now = now
         self._done_for: str | None = None
-        self._asked: set[tuple[str, str]] = set()  # (model, track) that was heard anew
+        self._asked: set[tuple[str, str]] = set()  # (model, track) that was asked about once
 
     def check(self) -> None:
         """Queue what has not been scored by the model in use."""
@@ -59,7 +60,7 @@ class Rescoring:
         stale = hearings.stale_unsure(self._db, version, AT_ONCE)
         for path, fingerprint in stale:
             self._queue(path, fingerprint)
-        if not stale and not self._think_over(version):
+        if not stale and not self._think_over(version) and not self._ask_about_named(version):
             self._done_for = version
 
     def _think_over(self, version: str) -> bool:
@@ -72,6 +73,41 @@ class Rescoring:
                 self._queue_glance(path, fingerprint)
         return bool(stale)
 
+    def _ask_about_named(self, version: str) -> bool:
+        """Ask the new model about what was named and it has not learned: the promise rests on it.
+
+        A name that no model knows is among it, and would else count nowhere.
+        """
+        learned = self._judge.model().manifest.fingerprints
+        stale = [
+            name
+            for name in hearings.stale_named(self._db, version)
+            if name not in learned and (version, name) not in self._asked
+        ][:AT_ONCE]
+        for fingerprint in stale:
+            self._asked.add((version, fingerprint))
+            self._queue_named(fingerprint)
+        return bool(stale)
+
+    def _queue_named(self, fingerprint: str) -> None:
+        self._jobs.add(BACKLOG, lambda: self._named_job(fingerprint))
+
+    def _named_job(self, fingerprint: str) -> Job | None:
+        kept = hearings.hearing_of(self._db, fingerprint)
+        rich = self._judge.model().manifest.backbone is not None
+        if kept is None or kept.features is None or (rich and kept.embedding is None):
+            return None
+        return self._score(
+            kept,
+            kept.features,
+            done=lambda scores: self._asked_about(kept, scores),
+            failed=lambda error: None,  # it counts nowhere then, as before
+        )
+
+    def _asked_about(self, kept: HearingRow, scores: "NDArray[np.float32]") -> None:
+        hearings.save_hearing(self._db, self._scored_anew(kept, scores))
+        self._judge.look_anew()
+
     def _queue_glance(self, path: str, fingerprint: str) -> None:
         self._jobs.add(BACKLOG, lambda: self._glance(path, fingerprint))
 
@@ -83,11 +119,9 @@ class Rescoring:
             self._pass_over(fingerprint)
             return None
         whole = kept.track_features[:1] if kept.features is None else kept.features
-        return Job(
-            call=processes.SCORE,
-            arguments=(whole, str(self._judge.model_dir())),
-            options={"embedding": kept.embedding} if rich else {},
-            seconds=self._config.workers.timeout_seconds,
+        return self._score(
+            kept,
+            whole,
             done=lambda scores: self._glanced(path, kept, scores),
             failed=lambda error: self._pass_over(fingerprint),
         )
@@ -118,13 +152,30 @@ class Rescoring:
         if rich and kept.embedding is None:  # heard when there was no backbone
             self._hear_anew(path, fingerprint)
             return None
-        return Job(
-            call=processes.SCORE,
-            arguments=(kept.features, str(self._judge.model_dir())),
-            options={"embedding": kept.embedding} if rich else {},
-            seconds=self._config.workers.timeout_seconds,
+        return self._score(
+            kept,
+            kept.features,
             done=lambda scores: self._scored(path, kept, scores),
             failed=lambda error: self._pass_over(fingerprint),
+        )
+
+    def _score(
+        self,
+        kept: HearingRow,
+        features: "NDArray[np.float32]",
+        *,
+        done: Callable[["NDArray[np.float32]"], None],
+        failed: Callable[[GenrewatchError], None],
+    ) -> Job:
+        """The job that asks the model in use about *features* [n, 135] of a kept hearing."""
+        manifest = self._judge.model().manifest
+        return Job(
+            call=processes.SCORE,
+            arguments=(features, str(manifest.folder)),
+            options={"embedding": kept.embedding} if manifest.backbone is not None else {},
+            seconds=self._config.workers.timeout_seconds,
+            done=done,
+            failed=failed,
         )
 
     def _hear_anew(self, path: str, fingerprint: str) -> None:

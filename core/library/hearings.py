@@ -32,6 +32,7 @@ __all__ = [
     "rethought",
     "save_hearing",
     "save_verdict",
+    "stale_named",
     "stale_tagged",
     "stale_unsure",
     "verdict_of",
@@ -204,6 +205,33 @@ def stale_unsure(db: Database, model_version: str, limit: int) -> list[tuple[str
 def stale_tagged(db: Database, model_version: str, limit: int) -> list[tuple[str, str]]:
     """Return (path, fingerprint) of files tagged by us whose verdict is of another model."""
     return _stale(db, "tagged", model_version, limit)
+
+
+def stale_named(db: Database, model_version: str) -> list[str]:
+    """Return the tracks of a person's words whose kept segments another model was asked about.
+
+    Without those that are among `stale_unsure` and `stale_tagged`.
+    """
+    rows = db.execute(
+        """
+        select fingerprint
+        from hearings
+        where model_version != ?
+            and features is not null
+            and segments > 0
+            and fingerprint in (select fingerprint from words where kind != 'reversion')
+            and not exists (
+                select 1
+                from files
+                where files.fingerprint = hearings.fingerprint
+                    and files.state in ('not_sure', 'tagged')
+                    and files.gone_at is null
+                    and files.hands_off = 0
+            )
+        """,
+        [model_version],
+    )
+    return [row[0] for row in rows]
 
 
 def rethought(db: Database, model_version: str) -> list[str]:

@@ -7,6 +7,8 @@ import pytest
 
 from core.library import hearings
 from daemon import processes
+from daemon.config import Policy
+from daemon.judge import Judge
 from tests.puppets import PaperHouse, paper
 
 SURER_THAN_ANY = 1.0
@@ -83,3 +85,18 @@ def test_the_shipped_model_stands_in_while_the_backbone_is_gone(house: PaperHous
         found.append(judged_by(house))
 
     assert found == ["one", "two"]
+
+
+def test_what_was_named_is_evidence_under_the_next_model_too(house: PaperHouse) -> None:
+    """Most of all a name that it never learned: without it the promise would look kept."""
+    paper(house.music / "a.mp3", "A", ("Zydeco",))
+    house.time += 100
+    house.settle()
+    house.new_model("two")
+    house.worker.calls.clear()
+    house.settle()
+
+    judge = Judge(house.db, house.daemon._models, Policy())
+
+    assert house.worker.calls == [processes.SCORE]
+    assert (judge.footing().own, judge.footing().evidence.realised) == (1, 0.0)
