@@ -104,13 +104,13 @@ def genres_json(found: Genres) -> dict[str, Any]:
 
 def alias(db: Database, old: str, new: str, now: datetime) -> None:
     """Let *old* mean *new* from now on; raises ConfigError where that cannot be."""
-    names = _names(db)
+    _require_names(old, new)
     if fold(old) == fold(new):
         raise ConfigError(f"{old} and {new} are one genre, spelled in two ways", None, _SPELL)
-    if names.key(new) == fold(old):
-        remedy = f'first: genrewatch genres forget "{new}"'
-        raise ConfigError(f"{new} means {old} already", None, remedy)
     with writing(db):
+        if _names(db).key(new) == fold(old):
+            remedy = f'first: genrewatch genres forget "{new}"'
+            raise ConfigError(f"{new} means {old} already", None, remedy)
         taxonomy.relate(db, old, "alias", new, now)
         feedback_log.learn_spelling(db, fold(new), new, now)
 
@@ -126,6 +126,7 @@ def merge(db: Database, old: str, new: str, now: datetime) -> None:
 
 def rename(db: Database, old: str, new: str, now: datetime) -> None:
     """Call *old* by its *new* name from now on; raises ConfigError."""
+    _require_names(old, new)
     if fold(old) == fold(new):
         feedback_log.learn_spelling(db, fold(new), new, now)
     else:
@@ -134,14 +135,22 @@ def rename(db: Database, old: str, new: str, now: datetime) -> None:
 
 def parent(db: Database, child: str, above: str, now: datetime) -> None:
     """Let *child* belong to the genre *above*; raises ConfigError where that cannot be."""
-    names = _names(db)
-    if names.same(child, above):
-        raise ConfigError(f"{child} and {above} are one genre", None, "name two")
-    if names.key(child) in names.ancestors(above):
-        remedy = f'first: genrewatch genres forget "{above}"'
-        raise ConfigError(f"{above} belongs to {child} already", None, remedy)
+    _require_names(child, above)
     with writing(db):
+        names = _names(db)
+        if names.same(child, above):
+            raise ConfigError(f"{child} and {above} are one genre", None, "name two")
+        if names.key(child) in names.ancestors(above):
+            remedy = f'first: genrewatch genres forget "{above}"'
+            raise ConfigError(f"{above} belongs to {child} already", None, remedy)
         taxonomy.relate(db, child, "parent", above, now)
+
+
+def _require_names(*genres: str) -> None:
+    """Raise ConfigError where one could stand in no tag: it would be written to files."""
+    for genre in genres:
+        if not fold(genre) or not genre.isprintable():
+            raise ConfigError(f"{genre!r} is no name of a genre", None, "give one that can be read")
 
 
 def forget(db: Database, genre: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from core.library.codec import as_list, path_text, time_text
 from core.library.runs import get_setting, set_setting
+from core.library.schema import writing
 from core.taxonomy import fold
 
 __all__ = [
@@ -204,8 +205,9 @@ def files_with(db: Database, genres: Iterable[str]) -> list[tuple[str, str]]:
 
 def decline_rename(db: Database, old: str, new: str) -> None:
     """Remember that the person does not call *old* by the name *new* from now on."""
-    pairs = sorted({*declined_renames(db), (fold(old), fold(new))})
-    set_setting(db, DECLINED, pairs)
+    with writing(db):
+        pairs = sorted({*declined_renames(db), (fold(old), fold(new))})
+        set_setting(db, DECLINED, pairs)
 
 
 def declined_renames(db: Database) -> frozenset[tuple[str, str]]:

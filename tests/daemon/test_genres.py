@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from core import registry
 from core.decision.beyond import Known
 from core.decision.policy import Action
+from core.errors import ConfigError
 from core.library import taxonomy
 from core.library.feedback_log import FeedbackRow, record_feedback
 from core.library.files import FileRow, file_at, remember_track, save_file
@@ -101,6 +102,18 @@ def test_a_merge_names_the_files_and_changes_none(state: Path, db: Database) -> 
     assert listed(state)["Techno"]["aliases"] == ["Trance"]
     assert listed(state)["Goa"]["parent"] == "Techno"
     assert "Trance" not in listed(state)
+
+
+@pytest.mark.parametrize("how", ["alias", "merge", "rename", "parent"])
+@pytest.mark.parametrize("nothing", ["", " ", "-", "Ro\nck", "\x1b[31mRock", "\udcff"])
+def test_what_could_stand_in_no_tag_is_no_name(state: Path, how: str, nothing: str) -> None:
+    """Every guess of that genre would be written so."""
+    for pair in ((nothing, "Rock"), ("Rock", nothing)):
+        result = run(state, how, *pair)
+
+        assert isinstance(result.exception, ConfigError)
+        assert "is no name of a genre" in str(result.exception)
+    assert "also" not in run(state).stdout
 
 
 def test_a_rename_is_offered_until_it_is_made(state: Path, db: Database) -> None:
