@@ -50,8 +50,9 @@ def _ask(app: App) -> None:
         _ask_small_questions(app)
         left = ask_to_follow(desk, _now)
         walk_through(grouped(unsure(app.db)), desk, _now, known, parents_of(app.db))
+        newest = desk.last_word()  # what is said while it asks was not asked about
         if not ask_to_follow(desk, _now, left):
-            settle(app.db)
+            settle(app.db, newest)
 
 
 def _audit(app: App, desk: "Desk", known: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from core.library import feedback_log, files, hearings, runs
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
 from core.library.keys import keys_in
+from core.library.schema import writing
 from core.names import Keys
 from daemon.judge import Judge
 
@@ -58,10 +59,11 @@ def second_thoughts(db: Database, judge: Judge) -> tuple[Offer, ...]:
 def keep(db: Database, judge: Judge, offer: Offer) -> None:
     """Remember that the files of *offer* stay as they are, whatever the model in use says."""
     version = judge.model().version
-    kept = runs.get_setting(db, KEPT) or {}
-    pairs = kept["pairs"] if kept.get("version") == version else []
     pair = [offer.genre, _whose(offer.files[0])]
-    runs.set_setting(db, KEPT, {"version": version, "pairs": [*pairs, pair]})
+    with writing(db):
+        kept = runs.get_setting(db, KEPT) or {}
+        pairs = kept["pairs"] if kept.get("version") == version else []
+        runs.set_setting(db, KEPT, {"version": version, "pairs": [*pairs, pair]})
 
 
 def offers(db: Database, judge: Judge) -> tuple[Offer, ...]:
@@ -78,14 +80,16 @@ def offers(db: Database, judge: Judge) -> tuple[Offer, ...]:
 
 def decline(db: Database, offer: Offer) -> None:
     """Remember that the files of *offer* shall stay as they are."""
-    pairs = runs.get_setting(db, DECLINED) or []
-    runs.set_setting(db, DECLINED, [*pairs, [offer.genre, _whose(offer.files[0])]])
+    with writing(db):
+        pairs = runs.get_setting(db, DECLINED) or []
+        runs.set_setting(db, DECLINED, [*pairs, [offer.genre, _whose(offer.files[0])]])
 
 
-def settle(db: Database) -> None:
-    """Remember that the person was asked about all that was said so far, and answered."""
-    runs.set_setting(db, SETTLED, feedback_log.last_feedback_id(db))
-    runs.set_setting(db, DECLINED, [])
+def settle(db: Database, newest: int) -> None:
+    """Remember that the person was asked about all up to the word *newest*, and answered."""
+    with writing(db):
+        runs.set_setting(db, SETTLED, newest)
+        runs.set_setting(db, DECLINED, [])
 
 
 def followers(db: Database, judge: Judge, said: Iterable[FeedbackRow]) -> list[tuple[FileRow, str]]:

@@ -274,6 +274,7 @@ class Supervisor:
         """After a word, where the person wishes it, change what we wrote on the same evidence."""
         if self._config.policy.propagate != "auto" or self._paused:
             return
+        newest = feedback_log.last_feedback_id(self._db)
         try:
             found = offers(self._db, self._judge)
         except ModelError as error:  # status finds the same and tells it
@@ -284,7 +285,7 @@ class Supervisor:
             lot = Lot()
             done += [self._steps.follow(row, offer.genre, lot) for row in offer.files]
         if all(done):
-            settle(self._db)
+            settle(self._db, newest)
 
     def _look_back(self) -> None:
         """After a word, take a new model back that people correct more often than those before."""

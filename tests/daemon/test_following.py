@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner
 
-from core.library import writes
+from core.library import audits, writes
 from daemon import processes
+from daemon.audits import due
 from daemon.following import Offer, settle
 from daemon.review.ask_following import ask_to_follow
 from daemon.review.asking import Enough
@@ -87,7 +89,7 @@ def test_a_genre_that_a_person_set_is_never_among_them(house: PaperHouse) -> Non
     first, named, undone, *others = tagged(house, 6)
     retag(house, named, "Cajun")
     house.desk.undo(str(undone), house.now(), dry_run=False)
-    settle(house.db)
+    settle(house.db, house.desk.last_word())
     retag(house, first, "Zydeco")
 
     [offer] = house.desk.offers()
@@ -139,12 +141,39 @@ def test_what_was_settled_is_offered_no_more_until_something_is_said(house: Pape
     """A new word asks anew."""
     first, second, *_ = tagged(house, 6)
     retag(house, first, "Zydeco")
-    settle(house.db)
+    settle(house.db, house.desk.last_word())
     assert house.desk.offers() == ()
 
     retag(house, second, "Zydeco")
 
     assert [len(offer.files) for offer in house.desk.offers()] == [4]
+
+
+def test_what_is_said_while_it_asks_is_asked_about_next_time(house: PaperHouse) -> None:
+    """The daemon goes on while a person answers."""
+    first, second, *_ = tagged(house, 6)
+    retag(house, first, "Zydeco")
+    newest = house.desk.last_word()
+    retag(house, second, "Zydeco")
+
+    settle(house.db, newest)
+
+    assert [len(offer.files) for offer in house.desk.offers()] == [4]
+
+
+def test_a_word_taken_for_an_answer_is_no_new_word(house: PaperHouse) -> None:
+    """What was declined when it was said is not offered again because it was drawn."""
+    first, *_ = tagged(house, 3)
+    retag(house, first, "Zydeco")
+    (offer,) = house.desk.offers()
+    house.desk.decline(offer)
+    settle(house.db, house.desk.last_word())
+    audits.record_asked(house.db, house.row(first).fingerprint or "", "random", house.now())
+
+    due(house.db, house.now(), Random(1), 3)
+
+    assert house.kinds(first) == ["correction", "correction"]
+    assert house.desk.offers() == ()
 
 
 def test_under_another_model_the_last_verdict_speaks(house: PaperHouse) -> None:
@@ -189,7 +218,7 @@ def test_where_the_new_model_says_the_same_nothing_is_offered(house: PaperHouse)
     """Nor of what a person named."""
     same, other, named = tagged(house, 3)
     house.desk.tag(str(named), ("Zydeco",), house.now(), dry_run=False)
-    settle(house.db)
+    settle(house.db, house.desk.last_word())
     for model in ("two", "three", "four"):
         house.new_model(model)
         house.settle()
