@@ -3,13 +3,14 @@
 A read of the record; it asks nobody.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from core.decision.conflicts import Conflict, conflicts
 from core.decision.vocabulary import vocabulary
-from core.library import batches, evidence, feedback_log, taxonomy
+from core.library import batches, evidence, feedback_log, files, taxonomy
 from daemon.genres import offered_renames
 
 __all__ = ["Questions", "contradictions", "questions"]
@@ -39,4 +40,11 @@ def contradictions(db: Database) -> tuple[Conflict, ...]:
     embeddings = dict(zip(heard.fingerprints, heard.heard, strict=True))
     said = [row for row in feedback_log.all_feedback(db) if row.whose == "person"]
     names = vocabulary(taxonomy.relations(db), taxonomy.named(db), (), ())
-    return conflicts(said, embeddings, names.key)
+    found = conflicts(said, embeddings, names.key)
+    return tuple(one for one in found if one.kind != "two names" or _lie_there(db, one.paths))
+
+
+def _lie_there(db: Database, paths: Iterable[str]) -> bool:
+    """Say whether all of these are files still: one that moved is no second file of its track."""
+    rows = (files.file_at(db, path) for path in paths)
+    return all(row is not None and row.gone_at is None for row in rows)

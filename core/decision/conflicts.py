@@ -90,8 +90,8 @@ def _two_names(said: Sequence[FeedbackRow], same: Spelling) -> Conflict | None:
 def _to_and_fro(said: Sequence[FeedbackRow], same: Spelling) -> Conflict | None:
     """A file whose genre came back to what it had been before."""
     for path in dict.fromkeys(row.path for row in said):
-        rows = [row for row in said if row.path == path and (row.new or row.kind == "rejection")]
-        names = [row.new[0] if row.new else f"not {row.old[0]}" for row in rows if _speaks(row)]
+        rows = _standing([row for row in said if row.path == path])
+        names = [row.new[0] if row.new else f"not {row.old[0]}" for row in rows]
         turns = [n for i, n in enumerate(names) if not i or same(n) != same(names[i - 1])]
         if len({same(name) for name in turns}) < len(turns):  # one of them came back
             return Conflict(
@@ -104,8 +104,15 @@ def _to_and_fro(said: Sequence[FeedbackRow], same: Spelling) -> Conflict | None:
     return None
 
 
-def _speaks(row: FeedbackRow) -> bool:
-    return bool(row.new) or (row.kind == "rejection" and bool(row.old))
+def _standing(rows: Sequence[FeedbackRow]) -> list[FeedbackRow]:
+    """Those of *rows* that say something and were not taken back by an undo, which says nothing."""
+    standing: list[FeedbackRow] = []
+    for row in rows:
+        if row.via == "undo":
+            del standing[-1:]
+        elif row.new or (row.kind == "rejection" and row.old):
+            standing.append(row)
+    return standing
 
 
 def _alike(

@@ -17,6 +17,7 @@ from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
 from daemon.app import set_up_logging
 from daemon.cli import SECTIONS, cli, main
+from daemon.questions import contradictions
 from tests.factories import NOON, file_row, stamp
 
 ROOT = Path(__file__).parents[2]
@@ -297,6 +298,23 @@ def test_a_missing_file_is_named_with_its_reason(state: Path, tmp_path: Path) ->
     assert result.exit_code == 1
     assert document[0]["decision"] == "error"
     assert document[0]["reason"]
+
+
+def test_a_file_that_moved_is_no_second_file_of_its_track(state: Path) -> None:
+    """What was said of it at its old place is a mind that changed, not two names."""
+    db = open_library(state / "library.db")
+    files.remember_track(db, "f", 60.0, NOON)
+    for name, genre, here in (("a", "Rock", False), ("b", "Jazz", True)):
+        said = FeedbackRow(
+            path=f"/m/{name}.mp3", fingerprint="f", kind="label", old=(), new=(genre,), via="tag"
+        )
+        feedback_log.record_feedback(db, said, NOON)
+        row = file_row(f"/m/{name}.mp3", fingerprint="f", gone_at=None if here else "x")
+        files.save_file(db, row, NOON)
+
+    assert contradictions(db) == ()
+    db.execute("update files set gone_at = null")
+    assert [found.kind for found in contradictions(db)] == ["two names"]
 
 
 STEERING = "a\x1b[2J\x1b]0;gone\x07\u202e\n\x9b31m \udcff.mp3"

@@ -70,6 +70,20 @@ def test_a_genre_that_comes_back() -> None:
     assert doubtful([found]) == {"t"}
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_what_was_undone_was_not_said(before: bool) -> None:
+    """A slip of a key that was taken back is no change of mind."""
+    first, slip, again = words(("a.mp3", "t", "Rock"), ("a.mp3", "t", "Jazz"), ("a.mp3", "t", "-x"))
+    undo = replace(again, kind="label", old=(), new=("Rock",), via="undo")
+    if before:  # there was a word of the person's, and it is said again
+        assert conflicts([first, slip, undo], NOTHING) == ()
+        assert conflicts([first, slip, replace(undo, via="retag")], NOTHING) != ()
+    else:  # what stood there was ours
+        undo = replace(undo, kind="rejection")
+        once_more = replace(slip, id=4)
+        assert conflicts([slip, undo, once_more], NOTHING) == ()
+
+
 def test_a_player_that_puts_back_is_nobody() -> None:
     """Reversions are no words, so they contradict nobody."""
     rows = words(("a.mp3", "t", "Rock"), ("a.mp3", "t", "Jazz"), ("a.mp3", "t", "Rock"))
