@@ -46,7 +46,7 @@ from core.learning.tracks.sampling import sampled
 from core.learning.train import backbone_named, feature_groups, speak, spoken, tags_in, train
 from core.library import evidence, feedback_log, hearings, lessons, taxonomy
 from core.library.feedback_log import FeedbackRow
-from core.library.schema import open_library
+from core.library.schema import open_library, reading
 from core.names import Keys
 from core.taxonomy import fold
 
@@ -342,24 +342,29 @@ def read_record(library: Path, learned: Sequence[str]) -> tuple[Sequence[Label],
 
     db = open_library(library)
     try:
-        rows = feedback_log.all_feedback(db)
-        told = testimony.unprompted(rows)
-        names = vocabulary(taxonomy.relations(db), (), (), learned)
-        taught = lessons.learned(db, FEATURE_VERSION)
-        labels = hearings.labels(db, FEATURE_VERSION)
-        heard = evidence.voiced(db)
-        alike = dict(zip(heard.fingerprints, heard.heard, strict=True))
-        found = conflicts.conflicts(rows, alike, lambda name: fold(as_taught(name, learned, names)))
-        return [replace(item, genre=as_taught(item.genre, learned, names)) for item in labels], {
-            "unprompted": frozenset(item.fingerprint for item in told),
-            "doubtful": conflicts.doubtful(found),
-            "lessons": [
-                replace(item, genre=as_taught(item.genre, learned, names)) for item in taught
-            ],
-            "remembered": _remembered(db, rows, taught),
-        }
+        with reading(db):  # a word said meanwhile is wholly there, or not at all
+            return _read(db, learned, FEATURE_VERSION)
     finally:
         db.close()
+
+
+def _read(
+    db: Database, learned: Sequence[str], version: int
+) -> tuple[Sequence[Label], dict[str, Any]]:
+    rows = feedback_log.all_feedback(db)
+    names = vocabulary(taxonomy.relations(db), (), (), learned)
+    taught = lessons.learned(db, version)
+    heard = evidence.voiced(db)
+    alike = dict(zip(heard.fingerprints, heard.heard, strict=True))
+    found = conflicts.conflicts(rows, alike, lambda name: fold(as_taught(name, learned, names)))
+    told = {
+        "unprompted": frozenset(item.fingerprint for item in testimony.unprompted(rows)),
+        "doubtful": conflicts.doubtful(found),
+        "lessons": [replace(item, genre=as_taught(item.genre, learned, names)) for item in taught],
+        "remembered": _remembered(db, rows, taught),
+    }
+    labels = hearings.labels(db, version)
+    return [replace(item, genre=as_taught(item.genre, learned, names)) for item in labels], told
 
 
 def _remembered(db: Database, rows: Sequence[FeedbackRow], taught: Sequence[Lesson]) -> Remembered:

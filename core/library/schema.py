@@ -19,7 +19,7 @@ from core.library.backup import back_up
 from core.library.faults import told
 from core.library.keys import give_keys
 
-__all__ = ["BACKUPS", "SCHEMA_VERSION", "on_disk", "open_library", "writing"]
+__all__ = ["BACKUPS", "SCHEMA_VERSION", "on_disk", "open_library", "reading", "writing"]
 
 SCHEMA_VERSION = 8
 BUSY_TIMEOUT_S = 30.0
@@ -125,6 +125,19 @@ def writing(db: Database) -> Iterator[None]:
 
 
 @contextmanager
+def reading(db: Database) -> Iterator[None]:
+    """See the record as of one instant, whatever others write meanwhile; writes nothing."""
+    if _in_transaction(db):
+        yield
+        return
+    db.execute("begin")
+    try:
+        yield
+    finally:
+        db.execute("rollback")
+
+
+@contextmanager
 def on_disk(db: Database) -> Iterator[None]:
     """As `writing`, and all is on disk at the end; raises LibraryError within another block."""
     if _in_transaction(db):
@@ -176,12 +189,6 @@ def _bring_up(db: Database, path: Path) -> None:
                 )
             migrations.apply(db)
             db.execute(f"pragma user_version = {SCHEMA_VERSION}")
-
-
-def _back_up(path: Path) -> None:
-    """Keep the record as it is before a migration, under the day on which it was last written."""
-    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    back_up(path, path.parent / BACKUPS, written.date(), before=SCHEMA_VERSION)
 
 
 FIRST = (

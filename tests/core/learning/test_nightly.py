@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from core import registry
+from core.analysis.features import FEATURE_VERSION
 from core.errors import TrainingError
 from core.learning import nightly
 from core.learning.ensemble.fitting import Recipe, no_check
@@ -20,7 +21,11 @@ from core.learning.nightly import Night, Request, learnable, merged, night
 from core.learning.proving.gate import Outcome
 from core.learning.tracks.dataset import LABEL_WEIGHT, Track, from_labels, from_lessons, from_replay
 from core.learning.tracks.hearing import Progress
+from core.library import feedback_log, files, hearings
+from core.library.feedback_log import FeedbackRow
+from core.library.hearings import HearingRow
 from core.library.schema import open_library
+from tests.factories import NOON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -332,3 +337,42 @@ def test_where_networks_take_too_long_there_are_fewer(
         assert nightly._challenger(wanted, some_tracks, silent, no_check) == "trained"
 
     assert asked == [3, 1, 0, 0]
+
+
+def test_the_record_is_read_as_of_one_instant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A correction that comes meanwhile must not stand as the answer that nobody prompted."""
+    path = tmp_path / "library.db"
+    db = open_library(path)
+    files.remember_track(db, "f", 6.0, NOON)
+    hearings.save_hearing(db, heard("f"))
+    word = FeedbackRow(
+        path="/m/a.mp3", fingerprint="f", kind="label", old=(), new=("Jazz",), via="retag"
+    )
+    feedback_log.record_feedback(db, word, NOON)
+    unprompted = nightly.testimony.unprompted
+
+    def interrupted(rows: Sequence[FeedbackRow]) -> object:
+        feedback_log.record_feedback(db, replace(word, kind="correction", new=("Rock",)), NOON)
+        return unprompted(rows)
+
+    monkeypatch.setattr(nightly.testimony, "unprompted", interrupted)
+
+    labels, told = nightly.read_record(path, ("Jazz", "Rock"))
+
+    assert told["unprompted"] == {"f"}
+    assert [label.genre for label in labels] == ["Jazz"]
+
+
+def heard(fingerprint: str) -> HearingRow:
+    return HearingRow(
+        fingerprint=fingerprint,
+        feature_version=FEATURE_VERSION,
+        model_version="m",
+        genres=("Jazz",),
+        segments=1,
+        track_features=np.zeros((2, 135), np.float32),
+        pooled_scores=np.zeros((1, 1), np.float32),
+        features=np.zeros((1, 135), np.float32),
+    )

@@ -14,7 +14,7 @@ from core.errors import LibraryError
 from core.library import evidence, feedback_log, files, hearings, runs, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow
-from core.library.schema import SCHEMA_VERSION, open_library, writing
+from core.library.schema import SCHEMA_VERSION, open_library, reading, writing
 from core.names import Keys
 from tests.factories import NOON, file_row, stamp
 from tests.small_disk import small_disk
@@ -363,6 +363,18 @@ def test_feedback_since_the_last_training_is_counted(db: Database) -> None:
     runs.end_run(db, run, "promoted", "", NOON, last_feedback=feedback_log.last_feedback_id(db))
 
     assert feedback_log.count_since(db, runs.last_learned_feedback(db)) == 0
+
+
+def test_what_is_read_together_is_of_one_instant(db: Database, tmp_path: Path) -> None:
+    """Whatever another process says meanwhile; afterwards it is there."""
+    other = open_library(tmp_path / "state" / "library.db")
+    with reading(db):
+        before = feedback_log.last_feedback_id(db)
+        feedback_log.record_feedback(other, said("label", "Jazz"), NOON)
+
+        assert feedback_log.all_feedback(db) == []
+        assert feedback_log.last_feedback_id(db) == before
+    assert len(feedback_log.all_feedback(db)) == 1
 
 
 def test_a_failed_transaction_leaves_nothing(db: Database) -> None:
