@@ -394,12 +394,17 @@ class Desk:
             timeout=seconds_for(path, self._config.workers.timeout_seconds),
             **meeting.probe_options(self._db, path),
         )
-        met = meeting.meet_probe(
-            self._db, path, probe, self._config.policy.empty_values, self._is_on_lost_mount
-        )
-        if now is not None:
+        if now is None:
+            return self._met(path, probe).row, probe
+        with writing(self._db):  # else the daemon might note the same retag in between
+            met = self._met(path, probe)
             self._take_in(met, probe.duration_s, now)
         return met.row, probe
+
+    def _met(self, path: str, probe: "Probe") -> Met:
+        return meeting.meet_probe(
+            self._db, path, probe, self._config.policy.empty_values, self._is_on_lost_mount
+        )
 
     def _recover(self, now: datetime | None) -> None:
         """Close what commands left open that were killed; a dry run closes nothing."""

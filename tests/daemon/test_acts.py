@@ -1,17 +1,21 @@
 """Acts at the desk that need no worker, on the shipped model and a real record."""
 
+import sqlite3
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlite_utils import Database
 
+from core.decision.identity import Met
 from core.library import feedback_log, files, hearings, writes
 from core.library.hearings import HearingRow
 from core.library.schema import open_library
 from core.registry import Registry, base_dir
 from core.tags.journal import Writer
+from daemon import meeting
 from daemon.acts import Desk
 from daemon.config import Config, Model
 from daemon.processes import PROBE, Workers
@@ -124,3 +128,23 @@ def test_several_writes_go_back_bit_for_bit(db: Database, tmp_path: Path, kind: 
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     assert writes.undo_bytes(db) == 0
+
+
+def test_what_a_file_says_is_met_and_noted_in_one(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the daemon could note the same retag in between, and it would count twice."""
+    path = make_audio(tmp_path / "a.mp3", seconds=2)
+    other = sqlite3.connect(db.execute("pragma database_list").fetchone()[2], timeout=0)
+    meet = meeting.meet_probe
+
+    def meet_alone(*given: Any, **more: Any) -> Met:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("begin immediate")
+        return meet(*given, **more)
+
+    monkeypatch.setattr(meeting, "meet_probe", meet_alone)
+    with Workers(nice=0) as workers:
+        done = desk(db, tmp_path, workers).tag(str(path), ("Jazz",), NOON, dry_run=False)
+
+    assert done.written
