@@ -12,6 +12,8 @@ from core.library.files import FileRow
 
 __all__ = ["entries", "write_playlist"]
 
+HEAD = "#EXTM3U"
+
 
 def write_playlist(
     path: str, rows: Iterable[FileRow], duration_s: Callable[[FileRow], float | None]
@@ -19,16 +21,28 @@ def write_playlist(
     """Write *rows* in their order to *path* and return how many there are.
 
     Odd bytes of a path stay what they are; a path with a line break fits in no playlist and is
-    left out. Raises ConfigError where the file cannot be written.
+    left out. Raises ConfigError where the file cannot be written, or is there and no playlist:
+    a slip must not cost a piece of music.
     """
     lines = [entry for row in rows for entry in entries(row, duration_s(row))]
-    text = "\n".join(["#EXTM3U", *lines, ""])
+    text = "\n".join([HEAD, *lines, ""])
+    file = Path(os.path.expanduser(path))  # noqa: PTH111
     try:
-        Path(os.path.expanduser(path)).write_bytes(text.encode("utf-8", "surrogateescape"))  # noqa: PTH111
+        _require_playlist(file)
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         what = f"the playlist cannot be written ({error.strerror})"
         raise ConfigError(what, path, "name a file in a folder that is there") from error
     return len(lines) // 2
+
+
+def _require_playlist(file: Path) -> None:
+    """Raise ConfigError where something lies there that is no playlist; OSError."""
+    if not file.is_file() or file.stat().st_size == 0:
+        return
+    with file.open("rb") as there:
+        if there.read(len(HEAD)) != HEAD.encode():
+            raise ConfigError("there is a file that is no playlist", str(file), "name another")
 
 
 def entries(row: FileRow, duration_s: float | None) -> tuple[str, ...]:

@@ -43,3 +43,17 @@ def test_where_it_cannot_be_written_the_reason_is_told(tmp_path: Path) -> None:
 
     assert "cannot be written" in str(caught.value)
     assert "name a file in a folder" in str(caught.value)
+
+
+def test_only_a_playlist_is_replaced(tmp_path: Path) -> None:
+    """A slip of the hand on the command line must not cost a piece of music."""
+    music, before = tmp_path / "a.mp3", b"ID3 and so on"
+    music.write_bytes(before)
+    with pytest.raises(ConfigError, match="no playlist"):
+        write_playlist(str(music), [], lambda row: None)
+    assert music.read_bytes() == before
+
+    again = str(tmp_path / "x.m3u")
+    write_playlist(again, [file_row("/m/a.mp3")], lambda row: None)
+    assert write_playlist(again, [], lambda row: None) == 0
+    assert Path(again).read_text("utf-8") == "#EXTM3U\n"
