@@ -44,7 +44,7 @@ def picture(title: str, told: str, size: tuple[float, float], body: Iterable[str
     return (
         f'<svg viewBox="0 0 {size[0]} {size[1]}" role="img" aria-labelledby="{name}t {name}d"'
         f' style="max-width:{size[0] / 16}rem">'
-        f'<title id="{name}t">{escape(title)}</title><desc id="{name}d">{escape(told)}</desc>'
+        f'<title id="{name}t">{_plain(title)}</title><desc id="{name}d">{_plain(told)}</desc>'
         f"{''.join(body)}</svg>"
     )
 
@@ -62,13 +62,20 @@ def text(
 ) -> str:
     """Return *words* at a place, cut where they are more than *most* letters."""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text class="{kind}" {place}>{escape(_short(words, most))}</text>'
+    return f'<text class="{kind}" {place}>{_plain(_short(words, most))}</text>'
 
 
 def across(x: float, y: float, words: str) -> str:
     """Return *words* that rise from a place."""
     turned = f'transform="translate({x:.1f} {y:.1f}) rotate(-45)"'
-    return f'<text class="ink" {turned}>{escape(_short(words, 15))}</text>'
+    return f'<text class="ink" {turned}>{_plain(_short(words, 15))}</text>'
+
+
+def _plain(words: str) -> str:
+    """*words* as markup, with what no picture may hold (XML 1.0) or show made visible."""
+    return escape(
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
+    )
 
 
 def _short(words: str, most: int) -> str:
@@ -86,7 +93,7 @@ def rect(
 ) -> str:
     """Return a box of a *kind* that MARKS colours, with a title where *told* has words."""
     faint = "" if opacity is None else f' fill-opacity="{opacity:.3f}"'
-    inner = f"<title>{escape(told)}</title>" if told else ""
+    inner = f"<title>{_plain(told)}</title>" if told else ""
     size = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
     return f'<rect class="{kind}" {size} rx="2"{faint}>{inner}</rect>'
 
@@ -100,4 +107,4 @@ def line(start: tuple[float, float], end: tuple[float, float], kind: str) -> str
 def dot(place: tuple[float, float], told: str, kind: str = "mark") -> str:
     """Return a dot with a title."""
     middle = f'cx="{place[0]:.1f}" cy="{place[1]:.1f}"'
-    return f'<circle class="{kind}" {middle} r="5"><title>{escape(told)}</title></circle>'
+    return f'<circle class="{kind}" {middle} r="5"><title>{_plain(told)}</title></circle>'

@@ -11,6 +11,7 @@ import click
 
 from core.decision.progress import Block, Genre, Tally
 from core.drawing import alone, dot, line, rect, text
+from core.errors import ConfigError
 from daemon.stats import Stats
 
 __all__ = ["plot", "write_plot"]
@@ -24,10 +25,17 @@ TOPS = (0.2, 0.4, 0.6, 1.0)  # highest shares that the axis may end at
 
 
 def write_plot(found: Stats, path: str) -> None:
-    """Write the picture to *path*; raises click.UsageError for a name that is no SVG's."""
+    """Write the picture to *path*.
+
+    Raises click.UsageError for a name that is no SVG's, ConfigError where it cannot be written.
+    """
     if not path.lower().endswith(".svg"):
         raise click.UsageError("the picture is an SVG; give it a name that ends in .svg")
-    Path(path).write_text(plot(found), "utf-8")
+    try:
+        Path(path).write_text(plot(found), "utf-8")
+    except OSError as error:
+        what = f"the picture cannot be written ({error.strerror})"
+        raise ConfigError(what, path, "name a file in a folder that is there") from error
 
 
 def plot(found: Stats) -> str:

@@ -9,12 +9,14 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from core.errors import ConfigError
 from core.library import runs, taxonomy
 from core.library.audits import record_answered, record_asked
 from core.library.schema import writing
 from daemon.plot_stats import plot, write_plot
-from daemon.show_stats import NOTHING, in_words
+from daemon.show_stats import NOTHING, in_words, show_stats
 from daemon.stats import Stats, collect, stats_json
 from tests.puppets import GENRES, PaperHouse, guess, paper
 
@@ -200,6 +202,8 @@ def test_a_picture_is_an_svg(house: PaperHouse, tmp_path: Path) -> None:
     """Under no other name, which a viewer would not understand."""
     with pytest.raises(click.UsageError, match=r"ends in \.svg"):
         write_plot(told(house), str(tmp_path / "far.png"))
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_plot(told(house), str(tmp_path / "no" / "far.svg"))
 
     assert not (tmp_path / "far.png").exists()
 
@@ -224,3 +228,21 @@ def test_months_of_files_take_no_time(house: PaperHouse) -> None:
     assert found.all.files == many
     assert len(found.blocks) == 10
     assert len(statements) < 10
+
+
+def test_no_tag_breaks_the_picture_or_steers_the_terminal(house: PaperHouse) -> None:
+    """Whatever stands in a file may be named a genre."""
+    drop(house, "A")
+    paper(house.music / "A.mp3", "A", ("Ro\x1b[31m<script>&\x00\u202e",))
+    house.time += 100
+    house.settle()
+
+    found = told(house)
+
+    picture = plot(found)
+    ElementTree.fromstring(picture)  # noqa: S314  our own words
+    assert "\x1b" not in picture
+    assert "<script>" not in picture
+    with CliRunner().isolation() as (out, _, _):
+        show_stats(found)
+        assert b"\x1b[31m" not in out.getvalue()
