@@ -56,6 +56,7 @@ def collected(
         challenger=Said(genres=trained.genres, probabilities=trained.out_of_fold[judged]),
         deployed=_deployed(trained, challenger)[judged],
         arrived=np.array([track.arrived for track in tracks]),
+        answers=np.array([track.labelled and not track.unprompted for track in tracks]),
     )
 
 

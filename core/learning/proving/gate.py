@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import TrainingError
-from core.learning.figures import evaluate
+from core.learning.figures import evaluate, measures
 
 __all__ = [
     "Decision",
@@ -73,6 +73,7 @@ class Evidence:
     champion: Said
     challenger: Said
     arrived: NDArray[np.bool_] | None = None  # [tracks], whether a library's tags say it
+    answers: NDArray[np.bool_] | None = None  # [tracks], named because of what a model had said
     deployed: NDArray[np.float64] | None = None  # the challenger's, as sure as it was written
 
 
@@ -110,59 +111,96 @@ def require_unseen(
 def compare(evidence: Evidence) -> Decision:
     """Decide: the challenger goes live only if it is not worse than the champion.
 
-    Over the tracks whose genre both know it may not be worse by more than 3 points with
-    chance allowed for, nor in macro-F1 or calibration; neither in a well-filled genre nor
-    on what this user said may it lose more than chance explains.
+    A genre that the champion lacks is one that it gets wrong, so a new one is worth what it
+    brings. Over all tracks the challenger may not be worse by more than 3 points with chance
+    allowed for, nor in macro-F1; and it may lose no more than chance explains in calibration,
+    in a well-filled genre, on what this user said, and where nothing can make good a loss: on
+    genres that both know, and on tracks that nobody named because the champion was wrong.
     """
-    genres = tuple(sorted({*evidence.champion.genres, *evidence.challenger.genres}))
-    truth = np.array([genres.index(genre) for genre in evidence.truth])
-    common = {*evidence.champion.genres} & {*evidence.challenger.genres}
-    known = np.array([genre in common for genre in evidence.truth], dtype=bool)
-    if known.sum() < MIN_TRACKS:
-        reason = f"{known.sum()} held-out tracks are too few to compare ({MIN_TRACKS} are needed)"
+    if len(evidence.truth) < MIN_TRACKS:
+        count = len(evidence.truth)
+        reason = f"{count} held-out tracks are too few to compare ({MIN_TRACKS} are needed)"
         return Decision(outcome=Outcome.REFUSED, reasons=(reason,), figures={})
-    old, new = evidence.champion.over(genres), evidence.challenger.over(genres)
-    figures = _overall(old[known], new[known], truth[known], evidence.groups[known])
-    if evidence.deployed is not None:
-        written = replace(evidence.challenger, probabilities=evidence.deployed).over(genres)
-        excess = _calibration_gain(old[known], written[known], truth[known])
-        figures["calibration_error_gain"] = max(figures["calibration_error_gain"], excess)
-    right = (old.argmax(axis=1) == truth, new.argmax(axis=1) == truth)
+    held = _held(evidence)
+    figures = _overall(held)
     for name, some in (("labels", evidence.labelled), ("newest", evidence.newest)):
-        figures |= _of_these(name, right[0][some], right[1][some], evidence.groups[some])
-    lost = _against_genres(*right, truth, evidence.groups, known, genres)
-    against = [*_against(figures), *lost]
+        figures |= _of_these(name, held.was[some], held.now[some], held.groups[some])
+    against = [*_against(figures), *_against_parts(held), *_against_genres(held)]
     if against:
         return Decision(outcome=Outcome.REFUSED, reasons=tuple(against), figures=figures)
     return Decision(outcome=Outcome.PROMOTED, reasons=(_praise(figures),), figures=figures)
 
 
-def _overall(
-    old: NDArray[np.float64],
-    new: NDArray[np.float64],
-    truth: NDArray[np.int64],
-    groups: NDArray[np.int32],
-) -> dict[str, float]:
-    was, now = old.argmax(axis=1) == truth, new.argmax(axis=1) == truth
-    gain, low, _ = evaluate.paired_gain(was, now, groups)
-    size = old.shape[1]
-    f1 = [evaluate.macro_f1(evaluate.confusion(p.argmax(axis=1), truth, size)) for p in (old, new)]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Held:
+    """Both models' words [n, G] over the genres of both, beside the truth [n]."""
+
+    genres: tuple[str, ...]
+    truth: NDArray[np.int64]
+    groups: NDArray[np.int32]
+    old: NDArray[np.float64]
+    new: NDArray[np.float64]
+    written: NDArray[np.float64]  # the challenger's, as sure as its folder makes it
+    known: NDArray[np.bool_]  # [G], to both
+    unasked: NDArray[np.bool_]  # [n], not named because of what the champion had said
+
+    @property
+    def was(self) -> NDArray[np.bool_]:
+        """[n], where the champion is right."""
+        return np.asarray(self.old.argmax(axis=1) == self.truth)
+
+    @property
+    def now(self) -> NDArray[np.bool_]:
+        """[n], where the challenger is."""
+        return np.asarray(self.new.argmax(axis=1) == self.truth)
+
+
+def _held(evidence: Evidence) -> _Held:
+    both = {*evidence.champion.genres} & {*evidence.challenger.genres}
+    genres = tuple(sorted({*evidence.champion.genres, *evidence.challenger.genres}))
+    new, answers = evidence.challenger, evidence.answers
+    written = new if evidence.deployed is None else replace(new, probabilities=evidence.deployed)
+    return _Held(
+        genres=genres,
+        truth=np.array([genres.index(genre) for genre in evidence.truth]),
+        groups=evidence.groups,
+        old=evidence.champion.over(genres),
+        new=new.over(genres),
+        written=written.over(genres),
+        known=np.array([genre in both for genre in genres]),
+        unasked=np.ones(len(evidence.truth), dtype=bool) if answers is None else ~answers,
+    )
+
+
+def _overall(held: _Held) -> dict[str, float]:
+    gain, low, _ = evaluate.paired_gain(held.was, held.now, held.groups)
+    counts = evaluate.artist_counts(held.groups)
+    honest = [
+        evaluate.calibration_change(held.old, words, held.truth, held.groups)
+        for words in (held.new, held.written)
+    ]
+    excess, chance = max(honest)
     return {
-        "tracks": float(len(truth)),
-        "artists": float(len(np.unique(groups))),
-        "champion_accuracy": float(was.mean()),
-        "challenger_accuracy": float(now.mean()),
+        "tracks": float(len(held.truth)),
+        "artists": float(len(np.unique(held.groups))),
+        "champion_accuracy": float(np.average(held.was, weights=counts)),
+        "challenger_accuracy": float(np.average(held.now, weights=counts)),
         "gain": gain,
         "gain_low": low,
-        "macro_f1_gain": f1[1] - f1[0],
-        "calibration_error_gain": _calibration_gain(old, new, truth),
+        "macro_f1_gain": _mean_f1(held, held.new) - _mean_f1(held, held.old),
+        "calibration_error_gain": excess,
+        "calibration_error_by_chance": chance,
     }
 
 
-def _calibration_gain(
-    old: NDArray[np.float64], new: NDArray[np.float64], truth: NDArray[np.int64]
-) -> float:
-    return evaluate.calibration_error(new, truth) - evaluate.calibration_error(old, truth)
+def _mean_f1(held: _Held, words: NDArray[np.float64]) -> float:
+    """Of *words* [n, G], over the genres that both know; 0 where there are none."""
+    if not held.known[held.truth].any():
+        return 0.0
+    given = measures.answers(words, held.truth)
+    weights = evaluate.artist_counts(held.groups)[given.order]
+    some = replace(given, truth=given.truth * held.known)
+    return float(measures.macro_f1(some, weights[None, :])[0])
 
 
 def _of_these(
@@ -209,28 +247,41 @@ def _against(figures: dict[str, float]) -> list[str]:
             )
     if figures["macro_f1_gain"] < -F1_MARGIN:
         against.append(f"its mean F1 over the genres changes by {figures['macro_f1_gain']:+.3f}")
-    if figures["calibration_error_gain"] > CALIBRATION_MARGIN:
-        change = figures["calibration_error_gain"]
+    change = figures["calibration_error_gain"]
+    if change > CALIBRATION_MARGIN and figures["calibration_error_by_chance"] < DOUBT:
         against.append(f"its confidences are less honest (calibration error {change:+.3f})")
     return against
 
 
-def _against_genres(
-    was: NDArray[np.bool_],
-    now: NDArray[np.bool_],
-    truth: NDArray[np.int64],
-    groups: NDArray[np.int32],
-    known: NDArray[np.bool_],
-    genres: Sequence[str],
-) -> list[str]:
-    """What was lost in the genres that are filled well, each doubted for there being others."""
-    parts = {genre: known & (truth == number) for number, genre in enumerate(genres)}
-    filled = {genre: mine for genre, mine in parts.items() if mine.sum() >= GENRE_TRACKS}
+def _against_parts(held: _Held) -> list[str]:
+    """What was lost where neither a new genre nor a corrected error can make it good."""
+    parts = {
+        "of genres that the one in use knows, too,": held.known[held.truth],
+        "that answer no word of ours": held.unasked,
+    }
     against = []
-    for genre, mine in filled.items():
-        lost = float(was[mine].mean() - now[mine].mean())
-        chance = loss_by_chance(was[mine], now[mine], groups[mine])
-        if lost > GENRE_MARGIN and chance < DOUBT / len(filled):
+    for which, mine in parts.items():
+        if not mine.any():
+            continue
+        right = held.was[mine], held.now[mine], held.groups[mine]
+        gain, _, _ = evaluate.paired_gain(*right)
+        if gain < -MARGIN and loss_by_chance(*right) < DOUBT:
+            against.append(f"on the {mine.sum()} tracks {which} it is right {gain:+.1%} more often")
+    return against
+
+
+def _against_genres(held: _Held) -> list[str]:
+    """What was lost in the genres that are filled well, each doubted for there being others."""
+    parts = {
+        genre: held.truth == number
+        for number, genre in enumerate(held.genres)
+        if held.known[number] and np.sum(held.truth == number) >= GENRE_TRACKS
+    }
+    against = []
+    for genre, mine in parts.items():
+        lost = float(held.was[mine].mean() - held.now[mine].mean())
+        chance = loss_by_chance(held.was[mine], held.now[mine], held.groups[mine])
+        if lost > GENRE_MARGIN and chance < DOUBT / len(parts):
             against.append(f"it finds {lost:.0%} less of the {genre} tracks")
     return against
 
@@ -238,7 +289,7 @@ def _against_genres(
 def _praise(figures: dict[str, float]) -> str:
     return (
         f"right on {figures['challenger_accuracy']:.1%} of {figures['tracks']:.0f} held-out tracks"
-        f" by {figures['artists']:.0f} artists, the one before on"
+        f" by {figures['artists']:.0f} artists (n of one count as √n), the one before on"
         f" {figures['champion_accuracy']:.1%}: {figures['gain']:+.1%}, and with chance allowed for"
         f" at least {figures['gain_low']:+.1%} ({-MARGIN:+.0%} is let through)"
     )

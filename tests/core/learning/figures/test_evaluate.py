@@ -65,6 +65,30 @@ def test_paired_gain_needs_only_the_differences() -> None:
     assert 0 < low < gain < high
 
 
+def test_an_artist_s_tracks_count_as_their_root() -> None:
+    """Nine tracks won by one artist weigh as three won by three."""
+    groups = np.array([0] * 9 + [1, 2, 3])
+
+    gain, _, _ = evaluate.paired_gain(np.zeros(12, dtype=bool), groups == 0, groups)
+
+    assert evaluate.artist_counts(groups) == pytest.approx([1 / 3] * 9 + [1] * 3)
+    assert gain == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("artists", "least", "most"), [(60, 0.1, 0.5), (2000, 0.0, 0.01)])
+def test_calibration_lost_is_held_against_chance(artists: int, least: float, most: float) -> None:
+    """Eight points too sure may be luck with sixty artists, but not with two thousand."""
+    truth = (np.random.default_rng(4).random(artists) >= 0.7).astype(int)
+    honest, boastful = np.tile([0.7, 0.3], (artists, 1)), np.tile([0.78, 0.22], (artists, 1))
+
+    excess, chance = evaluate.calibration_change(honest, boastful, truth, np.arange(artists))
+    same = evaluate.calibration_change(honest, honest, truth, np.arange(artists))
+
+    assert excess > 0.02
+    assert least <= chance <= most
+    assert same == (0.0, 1.0)
+
+
 def test_confusion_is_drawn(tmp_path: Path) -> None:
     """As a picture, in a folder that need not be there yet."""
     target = tmp_path / "results" / "confusion.png"

@@ -1,5 +1,7 @@
 """Who may go live: evidence in, decision out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -173,8 +175,8 @@ def test_a_reason_names_n_the_bound_and_the_margin() -> None:
     reason = compare(evidence(same, same, TRUTH)).reasons[0]
 
     assert reason.endswith(
-        "600 held-out tracks by 200 artists, the one before on 70.7%: +0.0%, and with chance"
-        " allowed for at least +0.0% (-3% is let through)"
+        "600 held-out tracks by 200 artists (n of one count as √n), the one before on 70.7%: +0.0%,"
+        " and with chance allowed for at least +0.0% (-3% is let through)"
     )
 
 
@@ -213,25 +215,80 @@ def test_few_tracks_decide_nothing() -> None:
     assert "too few" in decision.reasons[0]
 
 
+def lacking_metal(both: Evidence) -> Evidence:
+    """The same where the champion has never heard of Metal."""
+    lacking = both.champion.probabilities[:, [0, 2]]
+    return replace(both, champion=Said(genres=("Jazz", "Rock"), probabilities=lacking))
+
+
 def test_a_new_genre_does_not_hide_a_loss() -> None:
-    """Tracks of a genre that the champion lacks are no merit in the comparison."""
-    champion = words(TRUTH, 0.8, seed=1)
-    challenger = words(TRUTH, 0.6, seed=2)
+    """However much is gained by it: what was known before is looked at by itself."""
     new = np.where(np.arange(600) < 300, 1, TRUTH)  # half of all is Metal, unknown to one
-    unknown = Said(genres=("Jazz", "Rock"), probabilities=champion[:, [0, 2]])
-    both = evidence(champion, challenger, new)
-    lacking = Evidence(
-        truth=both.truth,
-        groups=both.groups,
-        labelled=both.labelled,
-        newest=both.newest,
-        champion=unknown,
-        challenger=Said(
-            genres=GENRES, probabilities=np.where((new == 1)[:, None], np.eye(3)[1], challenger)
-        ),
+    challenger = np.where((new == 1)[:, None], np.eye(3)[1], words(TRUTH, 0.6, seed=2))
+
+    decision = compare(lacking_metal(evidence(words(TRUTH, 0.8, seed=1), challenger, new)))
+
+    assert decision.figures["gain_low"] > 0
+    assert decision.outcome is Outcome.REFUSED
+    assert any("of genres that the one in use knows" in reason for reason in decision.reasons)
+
+
+def test_a_new_genre_is_worth_what_it_brings() -> None:
+    """What little the others lose, so that it may well be chance, is made good."""
+    truth = np.where(np.arange(600) < 48, 1, np.arange(600) % 2 * 2)
+    right, wrong = np.eye(3)[truth], np.eye(3)[2 - truth]
+    champion = np.where((np.arange(600) % 5 == 0)[:, None], wrong, right)
+    challenger = champion.copy()
+    lost, won = np.arange(60, 580, 13), np.arange(65, 425, 12)  # 40 and 30
+    champion[lost], challenger[lost] = right[lost], wrong[lost]
+    champion[won], challenger[won] = wrong[won], right[won]
+    challenger[:40] = right[:40]
+    alone = np.arange(600) >= 48
+
+    decision = compare(lacking_metal(evidence(champion, challenger, truth)))
+    without = compare(evidence(champion[alone], challenger[alone], truth[alone]))
+
+    assert without.figures["gain_low"] < -0.03
+    assert decision.outcome is Outcome.PROMOTED, decision.reasons
+
+
+def test_a_champion_that_knows_hardly_any_genre_can_be_replaced() -> None:
+    """Where nearly all tracks are of genres that it lacks, there still is enough to go by."""
+    truth = np.where(np.arange(600) < 580, 1, 0)
+
+    decision = compare(
+        lacking_metal(evidence(words(truth, 0.7, seed=1), words(truth, 0.7, seed=2), truth))
     )
 
-    assert compare(lacking).outcome is Outcome.REFUSED
+    assert decision.outcome is Outcome.PROMOTED, decision.reasons
+
+
+def test_what_people_corrected_does_not_hide_a_loss() -> None:
+    """They correct what is wrong, so there the one in use is wrong by their choice."""
+    answers = np.arange(600) < 150
+    champion, challenger = words(TRUTH, 0.8, seed=1), words(TRUTH, 0.72, seed=2)
+    champion[answers] = np.eye(3)[(TRUTH[answers] + 1) % 3] * 0.7 + 0.1
+    both = evidence(champion, challenger, TRUTH, answers)
+
+    assert compare(both).outcome is Outcome.PROMOTED
+    decision = compare(replace(both, answers=answers))
+
+    assert decision.outcome is Outcome.REFUSED
+    assert len(decision.reasons) == 1
+    assert "450 tracks that answer no word of ours" in decision.reasons[0]
+
+
+def test_honesty_lost_by_chance_keeps_nobody_out() -> None:
+    """Sixty tracks cannot tell three points of calibration from luck, but they can tell thirty."""
+    few = TRUTH[:60]
+    champion = words(few, 0.7, seed=2)
+
+    lucky = compare(evidence(champion, words(few, 0.7, seed=2, sure=0.85), few))
+    boastful = compare(evidence(champion, words(few, 0.7, seed=2, sure=0.99), few))
+
+    assert lucky.figures["calibration_error_gain"] > 0.02
+    assert lucky.outcome is Outcome.PROMOTED, lucky.reasons
+    assert any("less honest" in reason for reason in boastful.reasons)
 
 
 def test_words_on_training_tracks_are_no_evidence() -> None:
