@@ -39,6 +39,7 @@ EVERY = 100  # files between two lines where there is no terminal for a bar
 @click.option("--dry-run", is_flag=True, help="only say what would be learned, and from what")
 @click.option("--background", is_flag=True, help="go on when this terminal is closed")
 @click.option("--stop", is_flag=True, help="end the learning that is under way")
+@click.option("--doubted", is_flag=True, help="list the tags that looked wrong, from the record")
 @click.option("--workers", type=click.IntRange(min=1, max=64), help="hear so many files at once")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 @click.option("--patient", is_flag=True, hidden=True)  # what goes on in the background is told so
@@ -50,6 +51,7 @@ def learn(
     dry_run: bool,
     background: bool,
     stop: bool,
+    doubted: bool,
     workers: int | None,
     as_json: bool,
     patient: bool,
@@ -66,6 +68,9 @@ def learn(
 
     if stop:
         _stop(app)
+        return
+    if doubted:
+        _list_doubted(app, as_json=as_json)
         return
     said: dict[str, Any] = {}
     if dry_run:
@@ -134,6 +139,17 @@ def _stop(app: App) -> None:
     done = stop(app.db, app.state)
     waiting = lessons.progress(app.db).waiting
     _say([stopped_line(waiting) if done else "Nothing learns from a library now."])
+
+
+def _list_doubted(app: App, *, as_json: bool) -> None:
+    from core.library import lessons
+    from daemon import show, taught
+
+    found = lessons.doubted(app.db)
+    if as_json:
+        show.print_json(taught.kept_doubt_json(found))
+    else:
+        _say(taught.kept_doubt_lines(found))
 
 
 def _learn(

@@ -18,6 +18,7 @@ from daemon import processes, training
 from daemon.backbone import backbone_folder
 from daemon.config import Config
 from daemon.learning_from import Choice, Heard
+from daemon.limits import trainer_mb
 from daemon.show import counted
 from daemon.state import State
 
@@ -29,6 +30,8 @@ __all__ = [
     "doubt_lines",
     "heard_lines",
     "in_short",
+    "kept_doubt_json",
+    "kept_doubt_lines",
     "look_for_wrong_tags",
     "result_json",
     "result_lines",
@@ -68,15 +71,21 @@ def look_for_wrong_tags(
 ) -> tuple[Doubted, ...]:
     """Have the tags judged by models that had not met their artists; the doubts are recorded.
 
-    Raises TrainingError where there is too little to judge by.
+    Raises TrainingError where there is too little to judge by, or it takes more than a night may.
     """
+    limits = config.training
     wishes = [
         *("--library", str(state.library)),
         *("--champion", str(models.champion_dir())),
         *("--backbone", backbone_folder(config.model) or "none"),
+        *("--max-minutes", str(limits.max_minutes)),
+        *("--max-memory-mb", str(trainer_mb(limits.max_memory_mb))),
     ]
     found: list[Message] = []
-    for message in processes.run_trainer(processes.LESSONS, wishes, task="look for wrong tags"):
+    seconds = limits.max_minutes * 60 + 60
+    for message in processes.run_trainer(
+        processes.LESSONS, wishes, seconds=seconds, task="look for wrong tags"
+    ):
         tell(message)
         if message.get("event") == "done":
             found = message["doubted"]
@@ -225,8 +234,21 @@ def doubt_lines(doubts: Sequence[Doubted]) -> list[str]:
         for doubt in doubts[:SHOWN]
     ]
     if len(doubts) > SHOWN:
-        lines.append(f"  and {len(doubts) - SHOWN:,} more (--json lists them all)")
+        more = len(doubts) - SHOWN
+        lines.append(f"  and {more:,} more; all of them: genrewatch learn --doubted")
     return lines
+
+
+def kept_doubt_lines(doubts: Sequence[LessonRow]) -> list[str]:
+    """List all tags that looked wrong when they were last looked through."""
+    if not doubts:
+        return ["No tag looks wrong."]
+    return [f"{row.path}: {row.genre} ({row.doubted or 0:.0%})" for row in doubts]
+
+
+def kept_doubt_json(doubts: Sequence[LessonRow]) -> list[Message]:
+    """Return the same as JSON takes it."""
+    return [{"path": r.path, "tagged": r.genre, "probability": r.doubted} for r in doubts]
 
 
 def result_lines(result: Result) -> list[str]:

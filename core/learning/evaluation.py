@@ -1,8 +1,9 @@
 """How good are we on this music? The command behind `genrewatch evaluate`.
 
-`python -m core.learning.evaluation` judges by people's labels in the record, or by a folder
-whose subdirectories are genres. It speaks JSON lines on stdout (progress, then done or
-error) and writes one report if asked; it changes neither the record nor any model.
+`python -m core.learning.evaluation` judges by people's labels in the record, where they are too
+few by the tags that a library came with, or by a folder whose subdirectories are genres. It
+speaks JSON lines on stdout (progress, then done or error) and writes one report if asked; it
+changes neither the record nor any model.
 """
 
 import argparse
@@ -23,18 +24,22 @@ from core.learning.figures import findings, report
 from core.learning.figures.findings import Findings
 from core.learning.tracks.dataset import (
     LABEL_WEIGHT,
+    LESSON_WEIGHT,
     Sample,
     Track,
     find_samples,
     from_labels,
     from_replay,
+    is_telling,
     require_enough,
     require_telling,
     weighed,
+    with_lessons,
 )
 from core.learning.tracks.hearing import Augmentation, hear_all
+from core.learning.tracks.sampling import sampled
 from core.learning.train import backbone_named, speak, spoken, tags_in
-from core.library import evidence, feedback_log, hearings
+from core.library import hearings, lessons
 from core.library.schema import open_library
 
 if TYPE_CHECKING:  # TensorFlow: whoever has too few labels is told so without
@@ -43,9 +48,11 @@ if TYPE_CHECKING:  # TensorFlow: whoever has too few labels is told so without
 __all__ = ["main", "of_library", "of_samples"]
 
 BESIDE = (
-    "; beside your labels each model learns from the {n} tracks that {version} carries, whose"
+    "; beside {them} each model learns from the {n} tracks that {version} carries, whose"
     " artists are known by number alone"
 )
+AND_TAGS = ", and from the tags of {n} tracks of your library, which count less"
+LABELS, TAGS = "your labels", "the tags that your library came with"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,53 +65,96 @@ class Place:
 
 
 def of_library(place: Place, bench: "Bench") -> Findings:
-    """Evaluate on people's labels in the record, as the night would learn from them.
+    """Evaluate as the night would learn: on people's labels, or on a library's tags.
 
-    Raises TrainingError where there are too few, ModelError where a model is damaged.
+    The tags are judged by only where the labels are too few; else they help to train. Raises
+    TrainingError where both are too few, ModelError where a model is damaged.
     """
     from core.learning.examine import examine, in_use
-    from core.learning.nightly import as_replayed, comparable, learnable, merged
+    from core.learning.nightly import as_replayed, comparable, learnable, merged, read_record
 
     champion, replay = registry.load(place.champion), from_replay(place.champion)
     comparable(champion, replay, place.backbone)
-    heard, waiting = as_replayed(_named(place.library), champion)
+    labels, told = read_record(place.library, champion.genres)
+    words = from_labels(labels, weight=LABEL_WEIGHT, unprompted=told["unprompted"])
+    spoken_of = with_lessons(weighed(words, told["doubtful"]), told["lessons"])
+    heard, waiting = as_replayed(spoken_of, champion)
     said, unlearned = learnable(heard, champion.genres)
-    require_telling(said)
-    tracks = merged(replay.tracks, said)
+    by_tags = has_to_judge_by_tags(said)
+    tracks = sampled(merged(replay.tracks, said))
+    judged = np.array([track.arrived if by_tags else track.labelled for track in tracks])
     return examine(
         tracks,
         bench,
-        subject="your labels",
-        protocol=BESIDE.format(n=len(tracks) - len(said), version=champion.version),
-        judged=np.array([track.labelled for track in tracks]),
-        fair=np.array([track.unprompted for track in tracks]),
-        champion=in_use(champion, said),
-        notes=(*waiting, *unlearned, *_biased(said)),
+        subject=TAGS if by_tags else LABELS,
+        protocol=_beside(tracks, champion.version, by_tags=by_tags),
+        judged=judged,
+        fair=np.array([track.unprompted or track.arrived for track in tracks]),
+        champion=in_use(champion, [t for t, mine in zip(tracks, judged, strict=True) if mine]),
+        notes=(*waiting, *unlearned, *(_taken(said) if by_tags else _biased(said))),
     )
 
 
-def _named(library: Path) -> tuple[Track, ...]:
-    """Read people's labels; opened and closed here, so that no lock outlives it."""
+def has_to_judge_by_tags(said: Sequence[Track]) -> bool:
+    """Say whether people *said* too little to judge by, so that the tags of a library have to do.
+
+    Raises TrainingError where they are too few as well.
+    """
+    people, tags = [t for t in said if t.labelled], [t for t in said if t.arrived]
+    if is_telling(people) or not is_telling(tags):
+        require_telling(people)
+        return False
+    return True
+
+
+def _beside(tracks: Sequence[Track], version: str, *, by_tags: bool) -> str:
+    """Say from what else than what it is judged on each model learns."""
+    labels, tags = sum(t.labelled for t in tracks), sum(t.arrived for t in tracks)
+    them = "them" if by_tags else "your labels"
+    beside = BESIDE.format(them=them, n=len(tracks) - labels - tags, version=version)
+    if by_tags:
+        return beside + (f", and from your {labels} labels" if labels else "")
+    return beside + (AND_TAGS.format(n=tags) if tags else "")
+
+
+def _spoken_of(library: Path) -> tuple[Track, ...]:
+    """Read whatever has a genre by somebody's word or tag; quick, and without TensorFlow.
+
+    Opened and closed here, so that no lock outlives it.
+    """
     from core.analysis.features import FEATURE_VERSION
-    from core.decision import conflicts, testimony
 
     db = open_library(library)
     try:
         labels = hearings.labels(db, FEATURE_VERSION)
-        words, heard = feedback_log.all_feedback(db), evidence.voiced(db)
+        taught = lessons.learned(db, FEATURE_VERSION)
     finally:
         db.close()
-    own = {item.fingerprint for item in testimony.unprompted(words)}
-    alike = dict(zip(heard.fingerprints, heard.heard, strict=True))
-    doubtful = conflicts.doubtful(conflicts.conflicts(words, alike))
-    return weighed(from_labels(labels, weight=LABEL_WEIGHT, unprompted=own), doubtful)
+    return with_lessons(from_labels(labels, weight=LABEL_WEIGHT), taught)
+
+
+def _taken(said: Sequence[Track]) -> tuple[str, ...]:
+    """Say what the tags are worth that had to be judged by."""
+    tags = [track for track in said if track.arrived]
+    doubted = sum(track.weight < LESSON_WEIGHT for track in tags)
+    note = (
+        f"{_by_people(said)} tracks are labelled by you, too few to judge by, so the tags have"
+        f" to do, as they stand: nobody has confirmed them, and {doubted} of {len(tags)} look wrong"
+    )
+    return (note,)
+
+
+def _by_people(said: Sequence[Track]) -> int:
+    """Return how many tracks a person named."""
+    return sum(track.labelled for track in said)
 
 
 def _biased(said: Sequence[Track]) -> tuple[str, ...]:
     """Say which of the labels are no fair sample of the library."""
-    prompted = sum(not track.unprompted for track in said)
+    people = _by_people(said)
+    prompted = sum(track.labelled and not track.unprompted for track in said)
     note = (
-        f"{prompted} of {len(said)} labels answer something that the program had said; such"
+        f"{prompted} of {people} labels answer something that the program had said; such"
         " tracks were picked for that, so they are no fair sample of the library"
     )
     return (note,) if prompted else ()
@@ -182,7 +232,7 @@ def _found(
         require_enough(samples)
         ready()
         return of_samples(samples, note, wishes, _bench(wishes, check))
-    require_telling(_named(wishes.library))
+    has_to_judge_by_tags(_spoken_of(wishes.library))
     ready()
     _, source = backbone_named(wishes.backbone)
     place = Place(library=wishes.library, champion=wishes.champion, backbone=source)

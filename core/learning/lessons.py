@@ -7,8 +7,10 @@ et al. 2021, arXiv 1911.00068). It changes neither the record nor any model.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +50,7 @@ LITTLE = 0.1
 
 Words = NDArray[np.float64]  # [tracks, G]
 Numbers = NDArray[np.integer[Any]]  # [tracks]
+Step = Callable[[int, int], None]  # told that so many of so many are done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +111,23 @@ def doubts(tracks: Sequence[Track], words: Words, genres: Sequence[str]) -> tupl
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look for tags that seem wrong; the last line on stdout is done or error."""
-    from core.learning.train import speak
+    """Look for tags that seem wrong; the last line on stdout is done or error.
+
+    Beyond its time or memory it ends with a reason.
+    """
+    from core.learning.ensemble.limits import bounded, step_back
+    from core.learning.train import speak, spoken
 
     wishes = _parser().parse_args(argv)
+    step_back()
     try:
-        found, tracks = _look(wishes)
+        with bounded(seconds=wishes.max_minutes * 60, memory_mb=wishes.max_memory_mb) as check:
+
+            def step(done: int, total: int) -> None:
+                check()
+                spoken(speak)("looking for wrong tags", done, total)
+
+            found, tracks = _look(wishes, step)
     except GenrewatchError as error:
         speak({"event": "error", "what": error.what, "path": error.path, "remedy": error.remedy})
         return error.exit_code
@@ -126,23 +140,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--library", type=Path, required=True, help="the record")
     parser.add_argument("--champion", type=Path, required=True, help="folder of the model in use")
     parser.add_argument("--backbone", default="none", help='its folder, or "none"')
+    parser.add_argument("--max-minutes", type=float, default=inf)
+    parser.add_argument("--max-memory-mb", type=float, default=inf)
     return parser
 
 
-def _look(wishes: argparse.Namespace) -> tuple[tuple[Doubt, ...], int]:
-    from core.learning.ensemble.limits import step_back
+def _look(wishes: argparse.Namespace, step: Step) -> tuple[tuple[Doubt, ...], int]:
     from core.learning.nightly import read_record
     from core.learning.train import backbone_named, tags_in
 
-    step_back()
     folder, source = backbone_named(wishes.backbone)
     labels, told = read_record(wishes.library, registry.load(wishes.champion).genres)
     said = with_lessons(from_labels(labels, weight=LABEL_WEIGHT), told["lessons"])
-    return look(wishes.champion, said, backbone=source, tags=tags_in(folder))
+    return look(wishes.champion, said, backbone=source, tags=tags_in(folder), step=step)
 
 
 def look(
-    champion_dir: Path, said: Sequence[Track], *, backbone: str | None, tags: "TagLayer | None"
+    champion_dir: Path,
+    said: Sequence[Track],
+    *,
+    backbone: str | None,
+    tags: "TagLayer | None",
+    step: Step = lambda *_: None,
 ) -> tuple[tuple[Doubt, ...], int]:
     """Return which lessons among what is *said* are doubted, and how many there are.
 
@@ -155,27 +174,32 @@ def look(
     comparable(champion, replay, backbone)
     heard, _ = as_replayed(said, champion)
     tracks = merged(replay.tracks, learnable(heard, champion.genres)[0])
-    return look_among(tracks, tags), sum(track.arrived for track in tracks)
+    return look_among(tracks, tags, step), sum(track.arrived for track in tracks)
 
 
-def look_among(tracks: Sequence[Track], tags: "TagLayer | None") -> tuple[Doubt, ...]:
-    """Return which of the lessons among *tracks* are doubted; raises TrainingError."""
+def look_among(
+    tracks: Sequence[Track], tags: "TagLayer | None", step: Step = lambda *_: None
+) -> tuple[Doubt, ...]:
+    """Return which of the lessons among *tracks* are doubted; raises TrainingError.
+
+    *step* is told how many folds of how many are done.
+    """
     from core.learning.ensemble.fitting import Recipe, Studio
     from core.learning.train import feature_groups
 
     # as if none were doubted, so that no doubt feeds on itself
     even = [replace(t, weight=LESSON_WEIGHT) if t.arrived else t for t in tracks]
     genres = genres_of(even)
-    words = out_of_fold(even, Studio(genres, feature_groups(), Recipe(members=0), tags))
+    words = out_of_fold(even, Studio(genres, feature_groups(), Recipe(members=0), tags), step)
     mine = [place for place, track in enumerate(even) if track.arrived]
     return doubts([even[place] for place in mine], words[mine], genres)
 
 
-def out_of_fold(tracks: Sequence[Track], studio: "Studio") -> Words:
+def out_of_fold(tracks: Sequence[Track], studio: "Studio", step: Step = lambda *_: None) -> Words:
     """Return what linear members alone say of *tracks* [n, G], none of them having met the artist.
 
-    One row a track: enough to tell a wrong tag, and quick for 5,000 tracks. Raises TrainingError
-    where there is too little to hold anything out.
+    One row a track: enough to tell a wrong tag, and quick for 5,000 tracks. *step* is told of
+    each fold. Raises TrainingError where there is too little to hold anything out.
     """
     from core.learning.examine import plain_words
 
@@ -184,7 +208,9 @@ def out_of_fold(tracks: Sequence[Track], studio: "Studio") -> Words:
         tracks = without_embeddings(tracks)
     plain = [replace(t, features=t.features.mean(axis=0, keepdims=True)) for t in tracks]
     folds = split_groups(plain, folds=min(FOLDS, int(group_numbers(plain).max()) + 1), seed=1)
-    return plain_words(plain, folds, studio, lambda: None)
+    total, done = len(np.unique(folds)), count(1)
+    step(0, total)
+    return plain_words(plain, folds, studio, lambda: step(next(done), total))
 
 
 if __name__ == "__main__":

@@ -319,6 +319,10 @@ def test_what_was_heard_is_looked_through_trained_on_and_reported(
     assert [row.doubted for row in lessons.doubted(db)] == [0.01]
     assert found["training"]["figures"]["library_tracks"] == 70
     assert found["doubted"][0]["instead"] == "Rock"
+    assert run(tmp_path, "learn", "--doubted").stdout == "/m/a.mp3: Jazz (1%)\n"
+    assert json.loads(run(tmp_path, "learn", "--doubted", "--json").stdout) == [
+        {"path": "/m/a.mp3", "tagged": "Jazz", "probability": 0.01}
+    ]
     db.close()
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "from_replay",
     "genres_of",
     "group_numbers",
+    "is_telling",
     "require_enough",
     "require_telling",
     "split_groups",
@@ -389,6 +390,12 @@ def require_enough(tracks: Sequence[Track | Sample]) -> None:
         )
 
 
+def is_telling(tracks: Sequence[Track | Sample]) -> bool:
+    """Say whether *tracks* are enough, of enough artists, to evaluate anything on."""
+    artists = {track.group for track in tracks}
+    return len(tracks) >= TELLING_TRACKS and len(artists) >= TELLING_ARTISTS
+
+
 def require_telling(tracks: Sequence[Track | Sample]) -> None:
     """Raise TrainingError where *tracks* or their artists are too few to evaluate anything on."""
     counts = {
@@ -399,8 +406,9 @@ def require_telling(tracks: Sequence[Track | Sample]) -> None:
         if there < needed:
             raise TrainingError(
                 f"too few {name} to say anything: {there} of {needed}",
-                remedy="correct or confirm genres (`genrewatch review`), or name a folder of"
-                " samples (`genrewatch evaluate --sample-dir DIR`)",
+                remedy="correct or confirm genres (`genrewatch review`), let it learn from a tagged"
+                " library (`genrewatch learn DIR`), or name a folder of samples"
+                " (`genrewatch evaluate --sample-dir DIR`)",
             )
 
 

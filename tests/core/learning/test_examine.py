@@ -19,9 +19,10 @@ from core.learning.evaluation import Place, main, of_library
 from core.learning.examine import Bench, examine, in_use
 from core.learning.figures.findings import Findings
 from core.learning.tracks.dataset import Track, from_replay
-from core.library import feedback_log, files, hearings
+from core.library import feedback_log, files, hearings, lessons
 from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow
+from core.library.lessons import LessonRow
 from core.library.schema import open_library
 from tests.core.learning.conftest import make_artists, make_embedded
 from tests.factories import NOON
@@ -171,6 +172,56 @@ def test_people_are_believed_about_their_own_library(
     assert found.notes[1].startswith("12 of 32 labels answer something that the program had said")
     assert found.in_use is not None
     assert found.in_use.unseen.n == len(mine)
+
+
+def with_tags(record: Path, tracks: Sequence[Track]) -> None:
+    """Let *tracks* be files of a tagged library that were heard."""
+    db = open_library(record)
+    for turn, track in enumerate(tracks):
+        files.remember_track(db, track.fingerprint, 30.0, NOON)
+        hearings.save_hearing(db, heard(track))
+        row = LessonRow(
+            path=f"/t/{track.fingerprint}.mp3",
+            tagged=(track.genre,),
+            genre=track.genre,
+            artist_key=track.group,
+            turn=turn,
+            fingerprint=track.fingerprint,
+            state="heard",
+        )
+        lessons.set_lessons(db, [row], (), NOON)
+    lessons.doubt(db, {tracks[-1].fingerprint: 0.01})
+    db.close()
+
+
+def test_where_people_said_too_little_the_tags_of_a_library_judge(
+    tmp_path: Path, model_dir: Path, some_tracks: tuple[Track, ...]
+) -> None:
+    """As they stand, the doubted too, and it is said whose word the figures are about."""
+    mine = users_own(some_tracks, 36)
+    record = a_record(tmp_path, mine[:2], ())
+    with_tags(record, mine)
+
+    found = of_library(Place(library=record, champion=model_dir), BENCH)
+
+    assert (found.subject, found.summary.n) == (evaluation.TAGS, len(mine) - 2)
+    assert "and from your 2 labels" in found.protocol
+    assert found.fair is None
+    assert found.notes == (
+        "2 tracks are labelled by you, too few to judge by, so the tags have to do, as they stand:"
+        f" nobody has confirmed them, and 1 of {len(mine) - 2} look wrong",
+    )
+
+
+def test_labels_come_before_tags(some_tracks: tuple[Track, ...]) -> None:
+    """Tags only help to train then; where both are too few it is about labels that are missing."""
+    people = [replace(track, labelled=True) for track in some_tracks]
+    tags = [replace(track, arrived=True) for track in some_tracks]
+
+    assert not evaluation.has_to_judge_by_tags([*people, *tags])
+    assert evaluation.has_to_judge_by_tags([*people[:29], *tags])
+    with pytest.raises(TrainingError, match="too few labelled tracks to say anything: 3 of 30"):
+        evaluation.has_to_judge_by_tags([*people[:3], *tags[:29]])
 
 
 def test_the_model_in_use_is_never_judged_on_what_it_was_trained_on(
