@@ -4,7 +4,7 @@ Used by the daemon for each file, and by the commands and the page for the files
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,15 @@ class Model:
         return sureness(float(words.max()), found, surety)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What people's words come to as of now, asked of the record once for a verdict."""
+
+    names: Vocabulary
+    voiced: Voiced
+    own: Imprints | None  # where the person's own names lie
+
+
 class Judge:
     """Judges hearings under the champion; reloads it when another takes its place."""
 
@@ -116,7 +125,9 @@ class Judge:
 
     def verdict(self, hearing: HearingRow, row: FileRow) -> Verdict:
         """Return what model and memory say of the track."""
-        return self._finished(hearing, self._heard(hearing), self.evidence(hearing, row))
+        now = self._said()
+        said = self._evidence(hearing, row, now)
+        return self._finished(hearing, self._heard(hearing, now), said, now)
 
     def album(self, row: FileRow) -> Album | None:
         """Return the album that the file is judged with; None where it is judged alone."""
@@ -129,45 +140,48 @@ class Judge:
         what is said of any; a person's word on a track, and what was refused for it, stand.
         """
         found: dict[str, Verdict] = {}
+        now = self._said()
         for members in albums(heard, lambda item: self.album(item[1])):
             by_track = {hearing.fingerprint: (hearing, row) for hearing, row in members}
-            found |= self._judged_together(list(by_track.values()))
+            found |= self._judged_together(list(by_track.values()), now)
         return found
 
-    def _judged_together(self, members: Sequence[tuple[HearingRow, FileRow]]) -> dict[str, Verdict]:
-        alone = [self._heard(hearing) for hearing, _ in members]
-        said = [self.evidence(hearing, row) for hearing, row in members]
+    def _judged_together(
+        self, members: Sequence[tuple[HearingRow, FileRow]], now: Said
+    ) -> dict[str, Verdict]:
+        alone = [self._heard(hearing, now) for hearing, _ in members]
+        said = [self._evidence(hearing, row, now) for hearing, row in members]
         whole, shared = pooled(alone), memory.on_average(said)
         if whole is not None:
             alone = [replace(whole, segments=one.segments) if one.genres else one for one in alone]
             said = [replace(shared, track=own.track) for own in said]
         return {
-            hearing.fingerprint: self._finished(hearing, verdict, own)
+            hearing.fingerprint: self._finished(hearing, verdict, own, now)
             for (hearing, _), verdict, own in zip(members, alone, said, strict=True)
         }
 
-    def _heard(self, hearing: HearingRow) -> Verdict:
+    def _heard(self, hearing: HearingRow, now: Said) -> Verdict:
         """What the model says in the person's names, and what sounds like those it never learned.
 
         Without those that nobody uses.
         """
-        names, known, own = self.vocabulary(), self.model().known, self._imprinted()
-        heard = names.verdict(self.by_model(hearing))
-        if heard.genres and known and own and hearing.embedding is not None:
-            heard = with_own(heard, likely(hearing.embedding, own, known))
-        return memory.without(heard, names.faded)
+        known, heard = self.model().known, now.names.verdict(self.by_model(hearing))
+        if heard.genres and known and now.own and hearing.embedding is not None:
+            heard = with_own(heard, likely(hearing.embedding, now.own, known))
+        return memory.without(heard, now.names.faded)
 
-    def _imprinted(self) -> Imprints | None:
-        """Return where the person's own names lie, read anew when there is another word."""
+    def _said(self) -> Said:
+        """What people's words come to; where names lie is made anew only for another word."""
         voiced, names = self._voices.all(), self.vocabulary()
         if self._own is None or self._own[0] is not voiced or self._own[1] is not names:
             self._own = (voiced, names, imprints(voiced, names.key, names.suggested))
-        return self._own[2]
+        return Said(names=names, voiced=voiced, own=self._own[2])
 
-    def _finished(self, hearing: HearingRow, heard: Verdict, said: Evidence) -> Verdict:
+    def _finished(self, hearing: HearingRow, heard: Verdict, said: Evidence, now: Said) -> Verdict:
         """*heard* and *said* as one, without what a person refused, spelled as they do."""
-        names, blended = self.vocabulary(), memory.blend(heard, said)
-        final = memory.without(blended, self._rejected(hearing.fingerprint))
+        names, blended = now.names, memory.blend(heard, said)
+        rejected = memory.rejected_genres(self._db, hearing.fingerprint, key=names.key)
+        final = memory.without(blended, rejected)
         parent, unproven = above(final, names.parents), names.unproven(final, said)
         return self._spelled(replace(final, parent=parent, unproven=unproven))
 
@@ -182,14 +196,21 @@ class Judge:
         last = hearings.verdict_of(self._db, row.fingerprint)
         if kept is None or last is None:
             return None
+        now = self._said()
         if kept.model_version == self.model().version:
-            heard = self._heard(replace(kept, scores=kept.pooled_scores[:, None, :]))
+            heard = self._heard(replace(kept, scores=kept.pooled_scores[:, None, :]), now)
         else:
             heard = _as_judged(last)
-        return self._finished(kept, heard, self.evidence(kept, row, but=Origin.OURS))
+        return self._finished(kept, heard, self._evidence(kept, row, now, but=Origin.OURS), now)
 
-    def evidence(self, hearing: HearingRow, row: FileRow, *, but: str | None = None) -> Evidence:
-        """Return what is said that bears on the track; tags whose origin is *but* say nothing."""
+    def evidence(self, hearing: HearingRow, row: FileRow) -> Evidence:
+        """Return what is said that bears on the track."""
+        return self._evidence(hearing, row, self._said())
+
+    def _evidence(
+        self, hearing: HearingRow, row: FileRow, now: Said, *, but: str | None = None
+    ) -> Evidence:
+        """What is said that bears on the track; tags whose origin is *but* say nothing."""
         said = memory.recall(
             self._db,
             hearing.fingerprint,
@@ -198,7 +219,7 @@ class Judge:
             but=but,
             heard=hearing.embedding,
         )
-        voiced, names = self._voices.all(), self.vocabulary()
+        voiced, names = now.voiced, now.names
         learned = {name for name in set(voiced.genres) if names.key(name) in names.learned}
         near, spelled = memory.neighbours(
             hearing.embedding, voiced, but=hearing.fingerprint, learned=learned
@@ -214,10 +235,6 @@ class Judge:
             there = taxonomy.carried(self._db)
             self._names = (state, vocabulary(*said, there, self.model().manifest.genres))
         return self._names[1]
-
-    def _rejected(self, fingerprint: str) -> frozenset[str]:
-        """Which genres, by whatever name, a person refused for this track."""
-        return memory.rejected_genres(self._db, fingerprint, key=self.vocabulary().key)
 
     def segments(self, hearing: HearingRow) -> tuple[SegmentView, ...]:
         """Return what the model says of each segment."""
@@ -315,7 +332,9 @@ class Judge:
             hands_off=row.hands_off,
             existing=row.existing,
             unwritable=unwritable,
-            rejected=self._rejected(row.fingerprint or ""),
+            rejected=memory.rejected_genres(
+                self._db, row.fingerprint or "", key=self.vocabulary().key
+            ),
         )
         if not asked:
             return standing

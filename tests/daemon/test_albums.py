@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from core import registry
-from core.library import feedback_log, files, hearings
+from core.library import feedback_log, files, hearings, taxonomy
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
@@ -98,6 +98,27 @@ def test_what_a_person_said_of_one_track_bears_on_the_others(house: PaperHouse) 
     assert found["a"].evidence == "your word on this track"
     assert found["b"].genres[0].genre == found["c"].genres[0].genre == "Jazz"
     assert "Rock" not in {item.genre for item in found["d"].genres}
+
+
+def test_a_verdict_asks_once_what_was_said(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether there is another word or name; an album asks once for all its tracks."""
+    members = [heard(house.db, name, 1.0, 0.0, 0.5) for name in "abcd"]
+    judge, asked = judging(house), []
+    newest_change = taxonomy.newest_change
+
+    def counted(db: Database) -> tuple[int, int, str]:
+        asked.append(1)
+        return newest_change(db)
+
+    monkeypatch.setattr(taxonomy, "newest_change", counted)
+    judge.verdict(*members[0])
+    once = len(asked)
+    judge.album_verdicts(members)
+
+    assert once == 1
+    assert len(asked) == 2
 
 
 def say(db: Database, fingerprint: str, kind: str, *new: str) -> None:
