@@ -27,7 +27,7 @@ from core.errors import (
     WriteRefused,
     WriteUnderWay,
 )
-from core.library import audits, batches, feedback_log, files, hearings, writes
+from core.library import audits, batches, feedback_log, files, hearings, lots, writes
 from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
@@ -187,12 +187,13 @@ class Desk:
         now: datetime,
         *,
         via: str = "review",
+        lot: Lot | None = None,
         shown: FileRow | None = None,
     ) -> Tagged:
         """Record that the track is not *genre* ("not this"); the file stays as it is.
 
-        *shown* is the file as the person was asked about it: if it got another genre since, that
-        was the answer.
+        As a part of *lot*, if it is given; else as an act of its own. *shown* is the file as the
+        person was asked about it: if it got another genre since, that was the answer.
         """
         row = files.file_at(self._db, path)
         if row is None or row.fingerprint is None:
@@ -202,10 +203,25 @@ class Desk:
         except WriteRefused as error:
             return Tagged(path=path, reason=error.reason, failed=True)
         said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via=via)
+        lot = lot or Lot()
         with writing(self._db):
-            feedback_log.record_feedback(self._db, said, now)
-        judge_anew(self._db, self._judge, [row], now)
+            lot.name = lot.name or lots.new_name(self._db, self._writer.pid, now)
+            feedback_log.record_feedback(self._db, replace(said, lot=lot.name), now)
         return Tagged(path=path, reason=f"remembered: not {genre}")
+
+    def withdraw(self, refusal: int, now: datetime, *, dry_run: bool) -> Tagged:
+        """Take back that a track is not some genre: the word with the number *refusal*."""
+        word = lots.refusal_of(self._db, refusal)
+        if word is None:
+            return Tagged(path="", reason="that is taken back already", failed=True)
+        said = f"not {', '.join(word.old)}"
+        if dry_run:
+            return Tagged(path=word.path, reason=f"would be taken back: {said}")
+        with writing(self._db):
+            lots.withdraw(self._db, word, now)
+            if word.via == AUDIT:
+                audits.reopen(self._db, word.fingerprint)
+        return Tagged(path=word.path, reason=f"taken back: {said}")
 
     def answer_audit(self, audit: Audit, genre: str | None, now: datetime, lot: Lot) -> Tagged:
         """Record what a person answers when asked if our genre is right, and write *genre*.
@@ -215,7 +231,7 @@ class Desk:
         row = audit.row
         if genre is None:
             self._keep_segments(row)  # the promise counts only what the model can be asked about
-            done = self.confirm_not(row.path, audit.genre, now, via=AUDIT, shown=row)
+            done = self.confirm_not(row.path, audit.genre, now, via=AUDIT, lot=lot, shown=row)
         else:
             done = self.tag(row.path, (genre,), now, dry_run=False, via=AUDIT, lot=lot, shown=row)
         if not done.failed:

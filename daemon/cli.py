@@ -194,13 +194,13 @@ def resume(app: App) -> None:
 @click.pass_obj
 def feedback(app: App, conflicts: bool, as_json: bool) -> None:
     """list what you said of genres, the oldest first"""
-    from core.library.feedback_log import all_feedback
+    from core.library.feedback_log import feedback_after
     from daemon import show
 
     if conflicts:
         _show_conflicts(app, as_json=as_json)
         return
-    rows = all_feedback(app.db)
+    rows = feedback_after(app.db, 0)
     if as_json:
         show.print_json([show.feedback_json(row) for row in rows])
         return

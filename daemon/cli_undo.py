@@ -9,6 +9,7 @@ import click
 from daemon.app import App
 
 if TYPE_CHECKING:
+    from daemon.acts import Desk, Tagged
     from daemon.undoing import Choice
 
 __all__ = ["COMMANDS"]
@@ -39,7 +40,7 @@ def undo(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """take back writes: of the last act, of files, of the last N acts, since a time, or all"""
+    """take back writes and "not this": of the last act or N acts, of files, since a time, all"""
     _check_combination(paths, last, since, everything, guesses, before, forget=forget)
     if forget:
         _forget(app, paths, before, yes=yes or dry_run, dry_run=dry_run)
@@ -88,17 +89,19 @@ def _choices(
     everything: bool,
     guesses: bool,
 ) -> "list[Choice]":
-    from core.library import writes
+    from core.library import lots, writes
     from daemon.cli import files_named
-    from daemon.undoing import Choice, chosen, moment_of
+    from daemon.undoing import chosen, chosen_acts, chosen_at, chosen_since, moment_of
 
     if paths:
-        return [Choice(path=path, back_to=None) for path in files_named(app, paths)]
+        return [chosen_at(app.db, path) for path in files_named(app, paths)]
     if guesses:
         return chosen(writes.guesses_standing(app.db))
     if since is not None:
-        return chosen(writes.writes_since(app.db, moment_of(since, _now())))
-    return chosen(writes.last_acts(app.db, -1 if everything else last or 1))
+        return chosen_since(app.db, moment_of(since, _now()))
+    if everything:
+        return chosen(writes.last_writes(app.db, -1))
+    return chosen_acts(lots.last_acts(app.db, last or 1))
 
 
 def _undo(app: App, choices: "list[Choice]", *, dry_run: bool, as_json: bool) -> None:
@@ -107,12 +110,27 @@ def _undo(app: App, choices: "list[Choice]", *, dry_run: bool, as_json: bool) ->
     if not choices and not as_json:
         click.echo("Nothing to undo.")
     with app.desk() as desk:
-        report_each(
-            "Undoing",
-            choices,
-            lambda choice: desk.undo(choice.path, _now(), dry_run=dry_run, back_to=choice.back_to),
-            as_json=as_json,
-        )
+
+        def take_back(choice: "Choice") -> "Tagged":
+            if choice.refusal is not None:
+                return desk.withdraw(choice.refusal, _now(), dry_run=dry_run)
+            return desk.undo(choice.path, _now(), dry_run=dry_run, back_to=choice.back_to)
+
+        try:
+            report_each("Undoing", choices, take_back, as_json=as_json)
+        finally:
+            if not dry_run:
+                _judge_anew(app, desk, [item.path for item in choices if item.refusal is not None])
+
+
+def _judge_anew(app: App, desk: "Desk", paths: list[str]) -> None:
+    """Guess anew at what waits, where "not this" was taken back."""
+    from core.library.files import file_at
+    from daemon.review.renewing import renew_at
+    from daemon.status import judged
+
+    rows = [row for path in paths if (row := file_at(app.db, path)) is not None]
+    renew_at(desk, judged(app.db, rows), _now)
 
 
 def _forget(

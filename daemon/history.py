@@ -52,7 +52,7 @@ def history_of(db: Database, path: str) -> list[Event]:
     said = [
         word
         for fingerprint in sorted(filter(None, tracks))
-        for word in feedback_log.feedback_of_track(db, fingerprint)
+        for word in feedback_log.story_of_track(db, fingerprint)
     ]
     begun = {write.id: write.begun_at for write in done}
     events = [_write(write, begun) for write in done] + [_word(word) for word in said]

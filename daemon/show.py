@@ -364,7 +364,8 @@ def _ending(event: Event) -> str:
 
 def _word_line(kind: str, via: str, old: Sequence[str], new: Sequence[str]) -> str:
     if via == "undo":
-        return "taken back (by undo)"
+        refused = f": not {_genres(new)}" if kind == "reversion" else ""
+        return f"taken back (by undo){refused}"
     return f"{kind} (by {via}): {_genres(old)} → {_genres(new)}"
 
 

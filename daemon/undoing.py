@@ -12,14 +12,19 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from core.errors import ConfigError, WriteRefused
-from core.library import writes
+from core.library import lots, writes
+from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
+from core.library.lots import Acts
 from core.library.writes import WriteRow
 from daemon.config import Tags
 
 __all__ = [
     "Choice",
     "chosen",
+    "chosen_acts",
+    "chosen_at",
+    "chosen_since",
     "forget",
     "forgettable",
     "moment_of",
@@ -39,10 +44,11 @@ SPAN = re.compile(r"(\d+)\s*([a-z]+?)s?(?:\s+ago)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A file, and the earliest of our writes to it that is to be taken back."""
+    """A file, and the earliest of our writes to it that is to be taken back, or a refusal."""
 
     path: str
-    back_to: int | None  # None is the last alone
+    back_to: int | None = None  # None is the last alone
+    refusal: int | None = None  # the word "not this" in place of a write
 
 
 def chosen(rows: Iterable[WriteRow]) -> list[Choice]:
@@ -51,6 +57,29 @@ def chosen(rows: Iterable[WriteRow]) -> list[Choice]:
     for row in rows:
         earliest[row.path] = min(row.id, earliest.get(row.path, row.id))
     return [Choice(path=path, back_to=write) for path, write in earliest.items()]
+
+
+def chosen_acts(acts: Acts) -> list[Choice]:
+    """Return the choices that take back all that these acts wrote and refused."""
+    return [*chosen(acts.writes), *map(_refused, acts.refusals)]
+
+
+def chosen_since(db: Database, moment: datetime) -> list[Choice]:
+    """Return the choices that take back all that was written and refused since *moment*."""
+    refusals = lots.refusals_since(db, moment)
+    return [*chosen(writes.writes_since(db, moment)), *map(_refused, refusals)]
+
+
+def chosen_at(db: Database, path: str) -> Choice:
+    """Return the last of what was written to a file, or refused for it."""
+    write, refusal = writes.newest_standing_write(db, path), lots.newest_refusal(db, path)
+    if refusal is not None and (write is None or refusal.at > write.begun_at):
+        return _refused(refusal)
+    return Choice(path=path)
+
+
+def _refused(word: FeedbackRow) -> Choice:
+    return Choice(path=word.path, refusal=word.id)
 
 
 def standing_down_to(db: Database, file: FileRow, back_to: int | None) -> list[WriteRow]:

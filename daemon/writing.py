@@ -43,9 +43,9 @@ class Call:
 
 @dataclass(slots=True)
 class Lot:
-    """The writes of one act, which are taken back together."""
+    """What one act writes and refuses, which is taken back together."""
 
-    first: int = 0  # the id of its first write, 0 until one was begun
+    name: str = ""  # in the record; empty until something was written or refused
 
 
 Course = Generator[Call, Any, WriteResult]
@@ -93,10 +93,10 @@ class Pen:
             cause=cause,
             writer=self._writer,
             now=self._now(),
-            lot=None if lot is None else lot.first,
+            lot=None if lot is None else lot.name,
         )
         if lot is not None:
-            lot.first = lot.first or job.write
+            lot.name = job.lot or ""
         return self._course(job, extra)
 
     def undo(self, row: FileRow, past: WriteRow, extra: Extra = nothing_more) -> Course:

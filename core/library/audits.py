@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from core.library.codec import as_list, as_time, path_text, time_text
 from core.library.writes import GUESS, PROPAGATION
 
-__all__ = ["Asked", "Promised", "asked", "promised", "record_answered", "record_asked"]
+__all__ = ["Asked", "Promised", "asked", "promised", "record_answered", "record_asked", "reopen"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,11 @@ def record_asked(db: Database, fingerprint: str, why: str, now: datetime) -> Non
         "insert or ignore into audits (fingerprint, why, asked_at) values (?, ?, ?)",
         [fingerprint, why, time_text(now)],
     )
+
+
+def reopen(db: Database, fingerprint: str) -> None:
+    """Record that the answer for a track was taken back: it is to be asked about again."""
+    db.execute("update audits set answered_at = null where fingerprint = ?", [fingerprint])
 
 
 def record_answered(db: Database, fingerprint: str, now: datetime) -> None:

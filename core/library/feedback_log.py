@@ -21,14 +21,16 @@ __all__ = [
     "last_feedback_id",
     "learn_spelling",
     "record_feedback",
+    "rows_where",
     "spellings",
+    "story_of_track",
 ]
 
 NAMED = ("correction", "label", "confirmation")  # kinds by which a person names a genre
 COLUMNS = (
     "id, path, fingerprint, kind, old, new, via, artist, album_artist, album, compilation, at, "
     "composer, edited_ns, other_changed, batch, "
-    "coalesce((select whose from batches where batches.id = batch), 'person')"
+    "coalesce((select whose from batches where batches.id = batch), 'person'), lot, withdrawn"
 )
 
 
@@ -54,6 +56,9 @@ class FeedbackRow:
     other_changed: bool = field(default=False, compare=False)
     batch: int | None = field(default=None, compare=False)  # of many edits, mostly set later
     whose: str = field(default="person", compare=False)  # or "program", by its batch
+    lot: str | None = field(default=None, compare=False)  # the act that a refusal is a part of
+    # a refusal that was taken back, or the word that says so
+    withdrawn: bool = field(default=False, compare=False)
 
 
 def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
@@ -73,6 +78,8 @@ def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
         "edited_ns": row.edited_ns,
         "other_changed": int(row.other_changed),
         "batch": row.batch,
+        "lot": row.lot,
+        "withdrawn": int(row.withdrawn),
         "at": time_text(now),
         **as_columns(keys_in(row)),
     }
@@ -81,18 +88,23 @@ def record_feedback(db: Database, row: FeedbackRow, now: datetime) -> None:
 
 
 def all_feedback(db: Database) -> list[FeedbackRow]:
-    """Return all feedback, the oldest first."""
-    return _rows(db, "order by id", [])
+    """Return all feedback that was not taken back as "not this" is, the oldest first."""
+    return rows_where(db, "where not withdrawn order by id", [])
 
 
 def feedback_after(db: Database, last_id: int) -> list[FeedbackRow]:
-    """Return the feedback that came after *last_id*, the oldest first."""
-    return _rows(db, "where id > ? order by id", [last_id])
+    """Return all feedback that came after *last_id*, the oldest first; what was taken back, too."""
+    return rows_where(db, "where id > ? order by id", [last_id])
 
 
 def feedback_of_track(db: Database, fingerprint: str) -> list[FeedbackRow]:
-    """Return what was said of this track, the oldest first."""
-    return _rows(db, "where fingerprint = ? order by id", [fingerprint])
+    """Return what was said of this track and not taken back, the oldest first."""
+    return rows_where(db, "where fingerprint = ? and not withdrawn order by id", [fingerprint])
+
+
+def story_of_track(db: Database, fingerprint: str) -> list[FeedbackRow]:
+    """Return all that was ever said of this track, the oldest first."""
+    return rows_where(db, "where fingerprint = ? order by id", [fingerprint])
 
 
 def last_feedback_id(db: Database) -> int:
@@ -140,7 +152,8 @@ def spellings(db: Database) -> dict[str, str]:
     return dict(db.execute("select folded, spelling from spellings").fetchall())
 
 
-def _rows(db: Database, clause: str, values: Sequence[Any]) -> list[FeedbackRow]:
+def rows_where(db: Database, clause: str, values: Sequence[Any]) -> list[FeedbackRow]:
+    """Return the words that an SQL *clause* of this package chooses."""
     query = f"select {COLUMNS} from feedback {clause}"
     return [_row(row) for row in db.execute(query, values)]
 
@@ -164,4 +177,6 @@ def _row(row: Sequence[Any]) -> FeedbackRow:
         other_changed=bool(row[14]),
         batch=row[15],
         whose=row[16],
+        lot=row[17],
+        withdrawn=bool(row[18]),
     )

@@ -21,7 +21,7 @@ from core.library.keys import give_keys
 
 __all__ = ["BACKUPS", "SCHEMA_VERSION", "on_disk", "open_library", "reading", "writing"]
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 BUSY_TIMEOUT_S = 30.0
 BACKUPS = "backups"  # the folder of backups beside the record
 
@@ -80,6 +80,13 @@ def m007_edits(db: Database) -> None:
 def m008_spoken_for(db: Database) -> None:
     """Tell which lessons bear on other music of their artist."""
     for statement in SPOKEN_FOR:
+        db.execute(statement)
+
+
+@migrations()
+def m009_lots(db: Database) -> None:
+    """Name lots, so that they survive a lost record; let a refusal be part of one."""
+    for statement in LOTS:
         db.execute(statement)
 
 
@@ -463,4 +470,24 @@ SPOKEN_FOR = (
     # whether it bears on its artist's other tracks, as nothing on a compilation does
     "alter table lessons add column speaks integer not null default 0",
     "create index lessons_by_artist on lessons (artist_key) where speaks",
+)
+
+LOTS = (
+    "drop index tag_writes_by_lot",
+    "alter table tag_writes rename column lot to first_of_lot",
+    "alter table tag_writes add column lot text",  # what one act did shares this name
+    "update tag_writes set lot = cast(first_of_lot as text) where first_of_lot is not null",
+    "alter table tag_writes drop column first_of_lot",
+    "create index tag_writes_by_lot on tag_writes (lot) where lot is not null",
+    "alter table feedback add column lot text",  # of a refusal in an answer, likewise
+    "create index feedback_by_lot on feedback (lot) where lot is not null",
+    # a refusal that was taken back, and the word that says so
+    "alter table feedback add column withdrawn integer not null default 0",
+    "drop view words",
+    """
+    create view words as  -- what people said and did not take back; a program's edits are none
+    select * from feedback
+    where not withdrawn
+        and (batch is null or batch in (select id from batches where whose = 'person'))
+    """,
 )

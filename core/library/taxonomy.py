@@ -178,7 +178,7 @@ def changes(db: Database) -> list[Change]:
         """
         select distinct fingerprint, old
         from feedback
-        where kind in ('correction', 'label', 'rejection') and old != '[]'
+        where kind in ('correction', 'label', 'rejection') and old != '[]' and not withdrawn
         """
     ).fetchall()
     stay = db.execute(

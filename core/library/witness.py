@@ -16,7 +16,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.errors import LibraryError
-from core.library import feedback_log, files, runs, writes
+from core.library import feedback_log, files, lots, runs, writes
 from core.library.codec import as_time, list_json, path_bytes
 from core.library.feedback_log import FeedbackRow
 from core.library.files import FileRow
@@ -162,6 +162,7 @@ def _write_entry(db: Database, row: WriteRow) -> Entry:
         "cause": row.cause,
         "undoes": undone.scratch if undone else None,
         "mtime_ns": row.after_mtime_ns,
+        "lot": row.lot,
         "file": _file_entry(db, row.path),
     }
 
@@ -183,6 +184,7 @@ def _feedback_entry(db: Database, row: FeedbackRow) -> Entry:
         "compilation": row.compilation,
         "edited_ns": row.edited_ns,
         "other_changed": row.other_changed,
+        "lot": row.lot,
         "file": _file_entry(db, row.path),
     }
 
@@ -251,8 +253,8 @@ def _insert_write(db: Database, entry: Entry, undone: WriteRow | None) -> None:
         """
         insert into tag_writes
             (path, scratch, fingerprint, old, new, old_origin, origin, cause, undoes, state,
-             writer_pid, writer_started, begun_at, closed_at, after_mtime_ns)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'done', 0, '', ?, ?, ?)
+             writer_pid, writer_started, begun_at, closed_at, after_mtime_ns, lot)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'done', 0, '', ?, ?, ?, ?)
         """,
         [
             path_bytes(entry["path"]),
@@ -267,6 +269,7 @@ def _insert_write(db: Database, entry: Entry, undone: WriteRow | None) -> None:
             entry["at"],
             entry["closed"],
             entry["mtime_ns"],
+            entry.get("lot"),  # not in a log of an older program
         ],
     )
 
@@ -279,15 +282,23 @@ def _put_back_feedback(db: Database, entry: Entry) -> bool:
         composer=entry.get("composer"),  # not in a log of an older program, like these
         edited_ns=entry.get("edited_ns"),
         other_changed=entry.get("other_changed", False),
+        lot=entry.get("lot"),
     )
-    if any(
-        _is_same_word(said, row) for row in feedback_log.feedback_of_track(db, said.fingerprint)
-    ):
+    if any(_is_same_word(said, row) for row in feedback_log.story_of_track(db, said.fingerprint)):
         return False
+    if lots.is_withdrawal(said):
+        return _put_back_withdrawal(db, said)
     feedback_log.record_feedback(db, said, as_time(said.at))
     if said.via == "retag":  # any other word came with a write, or left the file as it was
         _remember_retag(db, entry, said)
     return True
+
+
+def _put_back_withdrawal(db: Database, said: FeedbackRow) -> bool:
+    refused = [row for row in lots.refusals_of(db, said.fingerprint) if row.old == said.new]
+    if refused:
+        lots.withdraw(db, replace(refused[0], path=said.path), as_time(said.at))
+    return bool(refused)
 
 
 FEEDBACK_KEYS = (

@@ -21,7 +21,6 @@ __all__ = [
     "forget_undo",
     "guesses_standing",
     "kept_writes",
-    "last_acts",
     "last_writes",
     "let_go",
     "move_writes",
@@ -31,6 +30,7 @@ __all__ = [
     "open_write_at",
     "open_writes",
     "our_genres_of_track",
+    "rows_where",
     "save_prepared",
     "standing_writes_at",
     "undo_bytes",
@@ -84,7 +84,7 @@ class WriteRow:
     kept: bool = False  # the original may still lie under the scratch name
     undo_size: int = 0
     replaced: bool = False  # another file of this track moved to its path since
-    lot: int | None = None  # the first write of the act that this is a part of
+    lot: str | None = None  # the name of the act that this is a part of
     id: int = 0
 
 
@@ -238,46 +238,46 @@ def undo_bytes(db: Database) -> int:
 
 def kept_writes(db: Database) -> list[WriteRow]:
     """Return the closed writes whose scratch name may still be in use."""
-    return _rows(db, "where kept = 1 and state != 'open' order by id", [])
+    return rows_where(db, "where kept = 1 and state != 'open' order by id", [])
 
 
 def write_with_scratch(db: Database, name: str) -> WriteRow | None:
     """Return the write that used this scratch name, in whichever folder."""
     ending = path_bytes("/" + name)
     clause = "where substr(scratch, -?) = ? order by id desc limit 1"
-    return _first(_rows(db, clause, [len(ending), ending]))
+    return _first(rows_where(db, clause, [len(ending), ending]))
 
 
 def open_writes(db: Database) -> list[WriteRow]:
     """Return the writes that were begun and never closed."""
-    return _rows(db, "where state = 'open' order by id", [])
+    return rows_where(db, "where state = 'open' order by id", [])
 
 
 def open_write_at(db: Database, path: str) -> WriteRow | None:
     """Return the open write of this file."""
-    return _first(_rows(db, "where state = 'open' and path = ?", [path_bytes(path)]))
+    return _first(rows_where(db, "where state = 'open' and path = ?", [path_bytes(path)]))
 
 
 def newest_standing_write(db: Database, path: str) -> WriteRow | None:
     """Return the last write of this file that stands and can be undone."""
     clause = f"where path = ? and {STANDING} order by id desc limit 1"
-    return _first(_rows(db, clause, [path_bytes(path)]))
+    return _first(rows_where(db, clause, [path_bytes(path)]))
 
 
 def standing_writes_at(db: Database, path: str) -> list[WriteRow]:
     """Return the writes of this file that stand and can be undone, the latest first."""
-    return _rows(db, f"where path = ? and {STANDING} order by id desc", [path_bytes(path)])
+    return rows_where(db, f"where path = ? and {STANDING} order by id desc", [path_bytes(path)])
 
 
 def writes_since(db: Database, moment: datetime) -> list[WriteRow]:
     """Return the standing writes begun since *moment* that can be undone, the latest first."""
     clause = f"where {STANDING} and begun_at >= ? order by id desc"
-    return _rows(db, clause, [time_text(moment)])
+    return rows_where(db, clause, [time_text(moment)])
 
 
 def writes_before(db: Database, moment: datetime) -> list[WriteRow]:
     """Return the done writes begun before *moment* and not taken back, the latest first."""
-    return _rows(
+    return rows_where(
         db,
         "where state = 'done' and undoes is null and begun_at < ? order by id desc",
         [time_text(moment)],
@@ -286,12 +286,12 @@ def writes_before(db: Database, moment: datetime) -> list[WriteRow]:
 
 def writes_at(db: Database, path: str) -> list[WriteRow]:
     """Return all writes of this file, the oldest first."""
-    return _rows(db, "where path = ? order by id", [path_bytes(path)])
+    return rows_where(db, "where path = ? order by id", [path_bytes(path)])
 
 
 def write_of(db: Database, write: int) -> WriteRow | None:
     """Return the write with this id."""
-    return _first(_rows(db, "where id = ?", [write]))
+    return _first(rows_where(db, "where id = ?", [write]))
 
 
 def write_named(db: Database, fingerprint: str | None, scratch: str | None) -> WriteRow | None:
@@ -299,32 +299,17 @@ def write_named(db: Database, fingerprint: str | None, scratch: str | None) -> W
     if scratch is None:
         return None
     values = [fingerprint, path_bytes(scratch)]
-    return _first(_rows(db, "where fingerprint is ? and scratch = ?", values))
+    return _first(rows_where(db, "where fingerprint is ? and scratch = ?", values))
 
 
 def finished_writes(db: Database) -> list[WriteRow]:
     """Return every write that was done, taken back since or not, the oldest first."""
-    return _rows(db, "where state in ('done', 'undone') order by id", [])
+    return rows_where(db, "where state in ('done', 'undone') order by id", [])
 
 
 def last_writes(db: Database, limit: int) -> list[WriteRow]:
     """Return the last standing writes that can be undone, the latest first; -1 for all."""
-    return _rows(db, f"where {STANDING} order by id desc limit ?", [limit])
-
-
-def last_acts(db: Database, limit: int) -> list[WriteRow]:
-    """Return the standing writes of the last *limit* acts, the latest first; -1 for all.
-
-    An act is one write, or all that one answer wrote.
-    """
-    clause = f"""
-        where {STANDING} and coalesce(lot, id) in (
-            select coalesce(lot, id) as act from tag_writes where {STANDING}
-            group by act order by max(id) desc limit ?
-        )
-        order by id desc
-    """
-    return _rows(db, clause, [limit])
+    return rows_where(db, f"where {STANDING} order by id desc limit ?", [limit])
 
 
 def guesses_standing(db: Database) -> list[WriteRow]:
@@ -347,7 +332,7 @@ def guesses_standing(db: Database) -> list[WriteRow]:
             )
         order by id desc
     """
-    return _rows(db, clause, [])
+    return rows_where(db, clause, [])
 
 
 def answers_taken_back(db: Database) -> list[str]:
@@ -416,7 +401,8 @@ def _first(rows: list[WriteRow]) -> WriteRow | None:
     return rows[0] if rows else None
 
 
-def _rows(db: Database, clause: str, values: Sequence[Any]) -> list[WriteRow]:
+def rows_where(db: Database, clause: str, values: Sequence[Any]) -> list[WriteRow]:
+    """Return the writes that an SQL *clause* of this package chooses."""
     query = f"select {COLUMNS} from tag_writes {clause}"
     return [_row(row) for row in db.execute(query, values)]
 

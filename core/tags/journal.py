@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from core.errors import LibraryError, WriteDelayed, WriteRefused, WriteUnderWay
-from core.library import files, writes
+from core.library import files, lots, writes
 from core.library.files import FileRow
 from core.library.schema import on_disk, writing
 from core.library.writes import WriteRow
@@ -82,6 +82,7 @@ class Job:
     genres: tuple[str, ...]
     expected: Stamp | None
     back: Back | None = None  # of an undo
+    lot: str | None = None  # the name of the act that it is a part of
 
 
 def scratch_name(path: str, token: str) -> str:
@@ -112,12 +113,12 @@ def begin(
     writer: Writer,
     now: datetime,
     past: WriteRow | None = None,
-    lot: int | None = None,
+    lot: str | None = None,
 ) -> Job:
     """Record that *genres* will be written to the file, and return the job for a worker.
 
-    *past* is the write that this one takes back, *lot* the first write of the act that this
-    one is a part of, 0 where this is the first. Raises WriteUnderWay where another process
+    *past* is the write that this one takes back, *lot* the name of the act that this one is a
+    part of, empty where it is the first of one. Raises WriteUnderWay where another process
     is writing this very file, LibraryError within another transaction: the row would reach the
     disk too late.
     """
@@ -140,7 +141,7 @@ def begin(
             writer_pid=writer.pid,
             writer_started=writer.started,
             writer_boot=writer.boot,
-            lot=None if lot is None else lot or number,
+            lot=lots.new_name(db, writer.pid, now) if lot == "" else lot,
         )
         write = writes.open_write(db, opened, now)
     return Job(
@@ -150,6 +151,7 @@ def begin(
         genres=genres,
         expected=row.stamp,
         back=_back(db, past) if past else None,
+        lot=opened.lot,
     )
 
 

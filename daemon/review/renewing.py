@@ -1,16 +1,18 @@
-"""Bring the guesses on all that waits up to date, after another name or an answer on a batch."""
+"""Bring the guesses on what waits up to date: after another name, an answer, an undo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from core.library import files
+from daemon.acts import Desk
 from daemon.anew import by_album, judge_anew
 from daemon.judge import Judge
 from daemon.show import progress
+from daemon.status import Judged
 
-__all__ = ["renew"]
+__all__ = ["renew", "renew_at"]
 
 
 def renew(db: Database, judge: Judge, now: Callable[[], datetime]) -> None:
@@ -19,3 +21,10 @@ def renew(db: Database, judge: Judge, now: Callable[[], datetime]) -> None:
     with progress("Judging anew", waiting) as albums:
         for rows in albums:
             judge_anew(db, judge, rows, now())
+
+
+def renew_at(desk: Desk, items: Sequence[Judged], now: Callable[[], datetime]) -> None:
+    """Judge these files anew, those that wait still, with the rest of their albums."""
+    with progress("Judging anew", desk.by_album(items)) as albums:
+        for some in albums:
+            desk.judged_anew(some, now())

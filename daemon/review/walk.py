@@ -17,6 +17,7 @@ from core.taxonomy import fold
 from daemon.acts import Desk, Tagged
 from daemon.review.asking import prompted, yes
 from daemon.review.groups import By, Group, Guess, by_album, one_by_one
+from daemon.review.renewing import renew_at
 from daemon.show import counted, percent, progress, say, show_tagged
 from daemon.writing import Lot
 
@@ -219,11 +220,13 @@ class Walk:
         return self._lots.setdefault(artists.pop(), Lot())
 
     def _refuse(self, genre: str, group: Group) -> None:
+        lot = self._lot(group)
         with progress("Noting", group.files) as each:
             done = [
-                self._desk.confirm_not(item.row.path, genre, self._now(), shown=item.row)
+                self._desk.confirm_not(item.row.path, genre, self._now(), lot=lot, shown=item.row)
                 for item in each
             ]
+        renew_at(self._desk, group.files, self._now)
         self._told(done, f"not {genre}: remembered for")
 
     def _told(self, done: Sequence[Tagged], what: str) -> None:

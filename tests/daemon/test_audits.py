@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 from core.decision.testimony import unprompted
 from core.library import audits as record
-from core.library import batches, feedback_log, writes
+from core.library import batches, feedback_log, lots
 from daemon.audits import Audit, count_due, due
 from daemon.config import Policy
 from daemon.judge import Judge
 from daemon.review.ask_audits import ask_audits, numbers
 from daemon.review.asking import Enough
-from daemon.undoing import chosen
+from daemon.undoing import chosen_acts
 from tests.filehouse import in_memory
 from tests.puppets import PaperHouse, guess, paper, read_paper
 
@@ -93,7 +93,12 @@ def test_the_wrong_ones_are_asked_about(house: PaperHouse) -> None:
     assert [told[path.name] for path in songs[:4]] == ["Zydeco", other, "", guess(songs[3].name)]
     assert [read_paper(path)["genres"] for path in songs[:3]] == [["Zydeco"], [other], [first[2]]]
     assert house.kinds(songs[2]) == ["rejection"]
-    assert len(chosen(writes.last_acts(house.db, 1))) == COUNT - 1
+    act = chosen_acts(lots.last_acts(house.db, 1))
+    assert len(act) == COUNT
+    (refusal,) = (choice.refusal for choice in act if choice.refusal is not None)
+    assert asked(house) == ()
+    house.desk.withdraw(refusal, house.now(), dry_run=False)
+    assert [item.row.path for item in asked(house)] == [str(songs[2])]
 
 
 @pytest.mark.usefixtures("songs")

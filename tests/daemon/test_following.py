@@ -9,13 +9,13 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
-from core.library import audits, writes
+from core.library import audits, lots, writes
 from daemon import processes
 from daemon.audits import due
 from daemon.following import Offer, settle
 from daemon.review.ask_following import ask_to_follow
 from daemon.review.asking import Enough
-from daemon.undoing import chosen
+from daemon.undoing import chosen_acts
 from daemon.writing import Lot
 from tests.filehouse import in_memory
 from tests.puppets import PaperHouse, guess, paper, read_paper
@@ -69,7 +69,7 @@ def test_the_other_files_of_the_artist_are_offered_and_follow_as_one_act(
     told, left = ask(house, "l\ny\n")
     followed = genres(others)
     rows = [house.row(path) for path in others]
-    act = chosen(writes.last_acts(house.db, 1))
+    act = chosen_acts(lots.last_acts(house.db, 1))
     for choice in act:
         house.desk.undo(choice.path, house.now(), dry_run=False, back_to=choice.back_to)
 
@@ -244,7 +244,7 @@ def test_with_the_option_they_follow_unasked_as_one_act(house: PaperHouse) -> No
     causes = {writes.writes_at(house.db, str(path))[-1].cause for path in others}
     retag(house, second, "Cajun")  # no more said of one than of the other: nothing turns
     unturned = genres(others)
-    for choice in chosen(writes.last_acts(house.db, 1)):
+    for choice in chosen_acts(lots.last_acts(house.db, 1)):
         house.desk.undo(choice.path, house.now(), dry_run=False, back_to=choice.back_to)
     house.settle()
 

@@ -8,7 +8,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import LibraryError
-from core.library import feedback_log, files, runs, writes
+from core.library import feedback_log, files, lots, runs, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library, writing
 from core.library.witness import Replayed, Witness, is_unread
@@ -271,3 +271,56 @@ def test_a_write_that_was_taken_back_is_none(db: Database, log: Witness, tmp_pat
     for found in (older, empty):
         assert [one.state for one in writes.writes_at(found, PATHS[0])] == ["failed"]
     older.close()
+
+
+def test_what_was_one_act_is_one_when_it_comes_back(
+    db: Database, log: Witness, tmp_path: Path
+) -> None:
+    """Writes and refusals of one answer are taken back together, under whatever new numbers."""
+    write(db, log, number=1)
+    for number in (2, 3):
+        write(db, log, path=f"/m/{number}.mp3", number=number, lot="an answer")
+    feedback_log.record_feedback(
+        db, replace(said(kind="rejection", via="review"), lot="an answer"), NOON
+    )
+    log.settle(db)
+    empty = another(tmp_path)
+    log.settle(empty)
+
+    acts = lots.last_acts(empty, 1)
+
+    assert {row.path for row in acts.writes} == {"/m/2.mp3", "/m/3.mp3"}
+    assert [row.old for row in acts.refusals] == [("Rock",)]
+
+
+def test_a_refusal_that_was_taken_back_stays_so(db: Database, log: Witness, tmp_path: Path) -> None:
+    """Also where the log was read between the two words."""
+    refused = replace(said(kind="rejection", via="review"), lot="an answer")
+    feedback_log.record_feedback(db, refused, NOON)
+    log.settle(db)
+    between, after = (open_library(tmp_path / name) for name in ("between.db", "after.db"))
+    log.settle(between)
+    (word,) = lots.refusals_of(db, "f1")
+    lots.withdraw(db, word, NOON)
+    log.settle(db)
+
+    assert lots.refusals_of(between, "f1") != []
+    for found in (db, between, after):
+        log.settle(found)
+        assert feedback_log.feedback_of_track(found, "f1") == []
+        assert len(feedback_log.story_of_track(found, "f1")) == 2
+    assert log.settle(after) == Replayed()
+
+
+def test_lines_of_an_older_program_are_read(db: Database, log: Witness, tmp_path: Path) -> None:
+    """They tell of no lot: each write is an act of its own."""
+    for number in (1, 2):
+        write(db, log, path=f"/m/{number}.mp3", number=number, lot="an answer")
+    entries = [json.loads(line) for line in log.path.read_text().splitlines()]
+    for entry in entries:
+        assert entry.pop("lot") == "an answer"
+    log.path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    empty = another(tmp_path)
+
+    assert log.settle(empty) == Replayed(writes=2)
+    assert len(lots.last_acts(empty, 1).writes) == 1

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from core.library import feedback_log, hearings, writes
+from core.library import feedback_log, hearings, lots, writes
 from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.acts import Tagged
+from daemon.cli import cli
 from daemon.review.asking import Enough
 from daemon.review.groups import grouped
+from daemon.review.renewing import renew_at
 from daemon.review.waiting import known_genres, unsure
 from daemon.review.walk import Act, meaning, walk_through
 from daemon.status import Judged
-from daemon.undoing import chosen
+from daemon.undoing import chosen, chosen_acts
 from daemon.writing import Lot
 from tests.factories import NOON, file_row
 from tests.filehouse import in_memory
@@ -54,7 +56,10 @@ class Desk:
         self.lots.append(id(lot))
         return Tagged(path=path, new=genres, written=True, reason="written")
 
-    def confirm_not(self, path: str, genre: str, now: datetime, *, shown: FileRow) -> Tagged:
+    def confirm_not(
+        self, path: str, genre: str, now: datetime, *, lot: Lot, shown: FileRow
+    ) -> Tagged:
+        self.lots.append(id(lot))
         self.asked.append((path, f"not {genre}"))
         return Tagged(path=path, reason="remembered")
 
@@ -216,10 +221,14 @@ def review(house: PaperHouse, answers: str) -> str:
 
 
 def undo_last(house: PaperHouse) -> list[Tagged]:
-    return [
-        house.desk.undo(choice.path, house.now(), dry_run=False, back_to=choice.back_to)
-        for choice in chosen(writes.last_acts(house.db, 1))
-    ]
+    done = []
+    for choice in chosen_acts(lots.last_acts(house.db, 1)):
+        if choice.refusal is not None:
+            done.append(house.desk.withdraw(choice.refusal, house.now(), dry_run=False))
+        else:
+            back_to = choice.back_to
+            done.append(house.desk.undo(choice.path, house.now(), dry_run=False, back_to=back_to))
+    return done
 
 
 def test_all_files_of_an_artist_are_answered_and_taken_back_at_once(
@@ -329,6 +338,72 @@ def test_within_a_sitting_an_album_is_judged_as_one(house: PaperHouse) -> None:
     found = [hearings.verdict_of(house.db, name + FAINT) for name in audio]
     assert "Zydeco" in {word.new[0] for word in feedback_log.all_feedback(house.db)}
     assert len({verdict.genres for verdict in found if verdict is not None}) == 1
+
+
+def test_not_this_is_taken_back_like_a_write(house: PaperHouse) -> None:
+    """It counts no more, for its file or any other, and is no answer to begin with."""
+    alike = [name for name in map(str, range(99)) if guess(name) == "Rock"][:3]
+    paths = [house.music / f"{name}.mp3" for name in alike]
+    for path in paths:
+        paper(path, path.stem, artist="Nina")
+    house.settle()
+    first = "Rock"
+    before = hearings.verdict_of(house.db, house.row(paths[0]).fingerprint)
+
+    review(house, "n\n")
+    refused = [item.verdict for item in unsure(house.db) if item.verdict is not None]
+    done = undo_last(house)
+    with CliRunner().isolation():
+        renew_at(house.desk, unsure(house.db), house.now)
+
+    after = hearings.verdict_of(house.db, house.row(paths[0]).fingerprint)
+    assert first not in {genre for genre, _ in refused[0].genres}
+    assert [item.reason for item in done] == [f"taken back: not {first}"] * 3
+    assert before is not None and after is not None
+    assert after.genres[0][0] == before.genres[0][0] == first
+    assert unsaid(house, paths[1]) == (None, [])
+    assert house.kinds() == []
+    assert undo_last(house) == []
+
+
+def test_the_command_takes_not_this_back_in_one_sentence(house: PaperHouse) -> None:
+    """Of a file by its name, or as the last act; the file stays as it is, and waits."""
+    (path,) = unsure_of(house, 1)
+    (first,) = (guess(f"{path.name} by Nina"),)
+    review(house, "n\n")
+    undo = ["--state-dir", str(house.root), "undo"]
+
+    told = [
+        CliRunner().invoke(cli, [*undo, *more])
+        for more in (["--dry-run"], [str(path)], [str(path)])
+    ]
+
+    assert told[0].output == f"{path}: would be taken back: not {first}\n"
+    assert told[1].output == f"{path}: taken back: not {first}\n"
+    assert [done.exit_code for done in told] == [0, 0, 1]
+    assert house.row(path).state == "not_sure"
+    verdict = hearings.verdict_of(house.db, house.row(path).fingerprint)
+    assert verdict is not None and verdict.genres[0][0] == first
+    assert any(
+        "taken back (by undo): not" in CliRunner().invoke(cli, [*undo[:2], *shown]).output
+        for shown in (["history", str(path)], ["feedback"])
+    )
+
+
+def test_an_artist_s_answers_are_taken_back_with_what_was_refused(house: PaperHouse) -> None:
+    """A sitting's "not this" and its genre on one artist are one act, in either order."""
+    paths = unsure_of(house, FILES)
+
+    review(house, "n\n" + "Zydeco\ny\n" + "Zydeco\n")
+    written = [path for path in paths if read_paper(path)["genres"] == ["Zydeco"]]
+    said = house.kinds().count("rejection")
+    done = undo_last(house)
+
+    assert said > 0
+    assert len(written) + said == len(done) == FILES
+    assert not any(item.failed for item in done)
+    assert [read_paper(path)["genres"] for path in paths] == [[]] * FILES
+    assert unsaid(house, paths[0]) == (None, [])
 
 
 def unsaid(house: PaperHouse, path: Path) -> tuple[str | None, list[str]]:
