@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from core.decision.batches import WINDOW_NS, crowds, whose
+from core.decision.batches import MANY, WINDOW_NS, crowds, whose
 from core.decision.feedback import Kind, Origin, kind_of_word
 from core.decision.identity import Known, Met, Reading, is_same_track, meet
 from core.library import batches, feedback_log, files, writes
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "is_known_elsewhere",
+    "join_batch",
     "join_batches",
     "learn_spellings",
     "meet_glance",
@@ -140,7 +141,7 @@ def note(
         if met.meaning.kind is not None:
             said = word(row, met.meaning.kind, old=met.old_genres, new=row.genres, via=via)
             feedback_log.record_feedback(db, _as_edit(said, row, before), now)
-            _join_batch(db, feedback_log.last_feedback_id(db))
+            join_batch(db, feedback_log.last_feedback_id(db))
         if met.meaning.origin is Origin.PERSON:
             learn_spellings(db, row.genres, now)
     return row
@@ -186,9 +187,12 @@ def join_batches(db: Database) -> None:
         _gather(db, batches.all_edits(db))
 
 
-def _join_batch(db: Database, edit: int) -> None:
-    """Find out whether the word *edit* is one of many in a short time, and whose those are."""
-    _gather(db, batches.edits_near(db, edit, WINDOW_NS))
+def join_batch(db: Database, edit: int) -> None:
+    """Find out whether the word *edit* is one of many in a short time, and whose those are.
+
+    More than MANY to one side of it are a batch already, so that those nearest tell.
+    """
+    _gather(db, batches.edits_near(db, edit, WINDOW_NS, MANY + 1))
 
 
 def _gather(db: Database, edits: Sequence[Edit]) -> None:

@@ -65,24 +65,39 @@ class Value:
     with_others: int  # of these files, where the same save changed other fields
 
 
-def edits_near(db: Database, edit: int, within_ns: int) -> list[Edit]:
-    """Return the edits not farther than *within_ns* from the word *edit*, itself included.
+def edits_near(db: Database, edit: int, within_ns: int, most: int) -> list[Edit]:
+    """Return the word *edit* and those nearest to it in time, not farther than *within_ns*.
 
-    Only words read from a file count; none where *edit* is no such word.
+    At most so many before it, itself included, and as many after it. Only words read from a
+    file count; none where *edit* is no such word.
     """
-    rows = db.execute(
-        """
+    earlier = """
+        near.edited_ns between one.edited_ns - :within and one.edited_ns
+            and (near.edited_ns < one.edited_ns or near.id <= one.id)
+        order by near.edited_ns desc, near.id desc
+    """
+    later = """
+        near.edited_ns between one.edited_ns and one.edited_ns + :within
+            and (near.edited_ns > one.edited_ns or near.id > one.id)
+        order by near.edited_ns, near.id
+    """
+    values = {"edit": edit, "within": within_ns, "most": most}
+    rows = [row for side in (earlier, later) for row in db.execute(_near(side), values)]
+    found = [Edit(word=row[0], at_ns=row[1], batch=row[2]) for row in rows]
+    return sorted(found, key=lambda near: (near.at_ns, near.word))
+
+
+def _near(side: str) -> str:
+    """SQL for the words on one *side* of an edit."""
+    return f"""
         select near.id, near.edited_ns, near.batch
         from feedback as one
-        join feedback as near
-            on near.edited_ns between one.edited_ns - :within and one.edited_ns + :within
+        join feedback as near on near.kind != 'reversion'
         where one.id = :edit
             and one.kind != 'reversion'
-            and near.kind != 'reversion'
-        """,
-        {"edit": edit, "within": within_ns},
-    )
-    return [Edit(word=row[0], at_ns=row[1], batch=row[2]) for row in rows]
+            and {side}
+        limit :most
+    """
 
 
 def all_edits(db: Database) -> list[Edit]:

@@ -7,6 +7,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.decision import memory, testimony
+from core.decision.batches import crowds
 from core.decision.memory import WEIGHT
 from core.library import batches, evidence, feedback_log, hearings
 from core.library.batches import Edit
@@ -15,6 +16,7 @@ from core.library.files import remember_track
 from core.library.hearings import HearingRow
 from core.library.schema import open_library
 from core.names import keys_of
+from daemon import meeting
 from tests.factories import NOON
 
 SECOND = 10**9
@@ -64,11 +66,44 @@ def test_edits_are_found_by_the_time_of_the_file(db: Database) -> None:
     )
     feedback_log.record_feedback(db, said, NOON)
 
-    assert batches.edits_near(db, first, 60 * SECOND) == [
+    assert batches.edits_near(db, first, 60 * SECOND, 9) == [
         Edit(word=first, at_ns=100 * SECOND),
         Edit(word=second, at_ns=130 * SECOND),
     ]
-    assert batches.edits_near(db, feedback_log.last_feedback_id(db), 60 * SECOND) == []
+    assert batches.edits_near(db, feedback_log.last_feedback_id(db), 60 * SECOND, 9) == []
+
+
+def test_of_many_edits_the_nearest_are_read(db: Database) -> None:
+    """Of thousands each new one would else read all; those of one moment by their order."""
+    words = [
+        edit(db, name, "Jazz", at=at) for name, at in zip("abcdef", (1, 2, 3, 3, 3, 4), strict=True)
+    ]
+
+    near = batches.edits_near(db, words[3], 60 * SECOND, 2)
+
+    assert [found.word for found in near] == [words[2], words[3], words[4], words[5]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_by_one_edits_make_the_batches_of_all(db: Database, seed: int) -> None:
+    """Whatever the order in which they are noticed, and though each looks at its nearest alone."""
+    rng = np.random.default_rng(seed)
+    busy = rng.integers(0, 1500, 3)
+    moments = [*(int(rng.integers(start, start + 200)) for start in busy for _ in range(30)),
+               *rng.integers(0, 2000, 60).tolist()]  # fmt: skip
+    for number in rng.permutation(len(moments)).tolist():
+        edit(db, f"{number}", "Jazz", at=moments[number])
+        meeting.join_batch(db, feedback_log.last_feedback_id(db))
+
+    gathered = {found.word: found.batch for found in batches.all_edits(db)}
+    expected = crowds(batches.all_edits(db))
+
+    assert expected
+    for together in expected:
+        assert len({gathered[found.word] for found in together}) == 1
+    inside = {found.word for together in expected for found in together}
+    assert inside == {word for word, batch in gathered.items() if batch is not None}
+    assert len(expected) == len({gathered[together[0].word] for together in expected})
 
 
 def test_batches_that_meet_become_one(db: Database) -> None:
