@@ -100,10 +100,11 @@ def _ask_small_questions(app: App) -> None:
 
 def _write_playlist(app: App, path: str, rows: "list[FileRow]") -> None:
     from core.library.files import duration_of_track
+    from daemon import show
     from daemon.review.playlist import write_playlist
 
     count = write_playlist(path, rows, lambda row: duration_of_track(app.db, row.fingerprint or ""))
-    click.echo(f"{count} files in {path}", err=True)
+    show.say(f"{show.counted(count, 'file')} in {path}", err=True)
 
 
 def _now() -> datetime:

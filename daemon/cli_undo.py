@@ -47,7 +47,10 @@ def undo(
         return
     choices = _choices(app, paths, last, since, everything=everything, guesses=guesses)
     if everything and choices and not (yes or dry_run):
-        click.confirm(f"Take back all that was written to {len(choices)} files?", abort=True)
+        from daemon.show import counted
+
+        all_of_them = counted(len(choices), "file")
+        click.confirm(f"Take back all that was written to {all_of_them}?", abort=True)
     _undo(app, choices, dry_run=dry_run, as_json=as_json)
 
 
@@ -142,7 +145,9 @@ def _forget(
     moment = None if before is None else moment_of(before, _now())
     rows = forgettable(app.db, files_named(app, paths) if paths else [], moment)
     size = sum(row.undo_size for row in rows) / 1e6
-    what = f"what takes {len(rows)} writes back byte by byte ({size:.1f} MB)"
+    from daemon.show import counted
+
+    what = f"what takes {counted(len(rows), 'write')} back byte by byte ({size:.1f} MB)"
     if dry_run or not rows:
         click.echo(f"Would forget {what}." if rows else "Nothing to forget.")
         return

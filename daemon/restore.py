@@ -43,11 +43,11 @@ class Restored:
         if self.aside:
             told.append(f"The one that was there lies in {self.aside}")
         told.append(
-            f"From the log came back {self.replayed.writes} writes, to be undone by their genre "
-            f"only, and {self.replayed.feedback} words of yours."
+            f"Writes that came back from the log, to be undone by their genre only: "
+            f"{self.replayed.writes}; words of yours: {self.replayed.feedback}."
         )
         if self.replayed.unreadable:
-            told.append(f"{self.replayed.unreadable} lines of the log could not be read.")
+            told.append(f"Lines of the log that could not be read: {self.replayed.unreadable}.")
         told.append(
             "Lost is what was heard and judged since; it is made anew as the folders are "
             "looked at again."

@@ -22,6 +22,7 @@ from daemon.versions import Version, figures_of
 __all__ = [
     "copy_json",
     "counted",
+    "does",
     "feedback_json",
     "local_time",
     "percent",
@@ -79,6 +80,15 @@ def counted(count: int, what: str) -> str:
     ('1 file', '5,000 files')
     """
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def does(count: int, one: str, many: str) -> str:
+    """Return the verb that goes with so many.
+
+    >>> does(1, "waits", "wait"), does(2, "waits", "wait")
+    ('waits', 'wait')
+    """
+    return one if count == 1 else many
 
 
 def print_json(document: Any) -> None:
@@ -229,7 +239,8 @@ def show_status(status: Status) -> None:
     _show_lessons(status.lessons)
     if status.skipped["folders"] or status.skipped["files"]:
         skipped = status.skipped
-        say(f"Never entered by rule: {skipped['folders']} folders, {skipped['files']} files")
+        entered = f"{counted(skipped['folders'], 'folder')}, {counted(skipped['files'], 'file')}"
+        say(f"Never entered by rule: {entered}")
     _show_recent(status.recent)
     _show_model(status)
     _show_needs(status)
@@ -253,7 +264,7 @@ def _show_backlog(backlog: dict[str, Any]) -> None:
         pace = f"; waits: {backlog['waits']}"
     elif backlog["ends"]:
         pace = f", {backlog['a_minute']:.0f} a minute, until about {local_time(backlog['ends'])}"
-    say(f"Still to be read of what lay there before: {backlog['left']} files{pace}")
+    say(f"Still to be read of what lay there before: {counted(backlog['left'], 'file')}{pace}")
 
 
 def _show_lessons(found: dict[str, Any]) -> None:
@@ -265,12 +276,13 @@ def _show_lessons(found: dict[str, Any]) -> None:
     elif found["ended"]:
         more = f" (more in {found['log']})" if found["log"] else ""
         when = local_time(found["ended"])
-        say(f"Tagged library: {found['heard']:,} files heard, {when}: {found['how']}{more}")
+        heard = counted(found["heard"], "file")
+        say(f"Tagged library: {heard} heard, {when}: {found['how']}{more}")
 
 
 def _heard(found: dict[str, Any]) -> str:
     done = found["heard"] + found["failed"]
-    return f"{done:,} of {done + found['waiting']:,} files heard"
+    return f"{done:,} of {counted(done + found['waiting'], 'file')} heard"
 
 
 def _under_way(found: dict[str, Any]) -> str:
@@ -335,22 +347,26 @@ def _show_needs(status: Status) -> None:
         again = f"; tried again at {local_time(row.retry_at)}" if row.retry_at else ""
         say(f"Failed: {row.path}: {row.reason}{again}", fg="red")
     if status.counts.get("not_sure"):
-        say(f"{status.counts['not_sure']} files wait for your answer: genrewatch review")
+        unsure = status.counts["not_sure"]
+        say(
+            f"{counted(unsure, 'file')} {does(unsure, 'waits', 'wait')} for your answer: genrewatch review"
+        )
     if status.audits:
         say(
-            f"{status.audits} files that were written wait for your yes or no, on which the "
-            "promise rests: genrewatch review"
+            f"Your yes or no to {counted(status.audits, 'written file')}, on which the promise "
+            "rests, is asked for by: genrewatch review"
         )
     asked = status.questions
     if asked.batches or asked.renames:
         say(
-            f"Review also asks whose {asked.batches} batches of edits are and about "
-            f"{asked.renames} renames: genrewatch review"
+            f"Whose edits are ({counted(asked.batches, 'question')}), and what was renamed "
+            f"({asked.renames}), is asked by: genrewatch review"
         )
     if asked.conflicts:
         say(f"Words of yours at odds: {asked.conflicts} (genrewatch feedback --conflicts)")
     if status.guessed:
-        say(f"{status.guessed} bear a best guess, which is no promise: genrewatch undo --guesses")
+        bear = f"{counted(status.guessed, 'file')} {does(status.guessed, 'bears', 'bear')}"
+        say(f"{bear} a best guess, which is no promise: genrewatch undo --guesses")
 
 
 def _ending(event: Event) -> str:

@@ -24,7 +24,7 @@ def in_words(found: Stats) -> Iterator[str]:
     if found.begun is None:
         yield NOTHING
         return
-    yield f"First guesses since {local_time(found.begun)}: {found.all.files} files"
+    yield f"First guesses since {local_time(found.begun)}: {counted(found.all.files, 'file')}"
     yield from _first_guesses(found.all)
     if found.all.wrong.of:
         yield from _tables(found)
@@ -104,19 +104,19 @@ def _coverage(found: Stats) -> Iterator[str]:
     asked = found.at_once + found.waited
     if asked:
         now, share = found.written.files, percent(found.at_once / asked)
-        yield f"  written on arrival: {found.at_once} of {asked} files ({share})"
+        yield f"  written on arrival: {found.at_once} of {counted(asked, 'file')} ({share})"
         yield f"  written by now: {now} ({percent(now / asked)})"
 
 
-def _written(counted: Written) -> Iterator[str]:
-    if not counted.files:
+def _written(found: Written) -> Iterator[str]:
+    if not found.files:
         return
-    at_best = percent(counted.at_best or 0)
-    files = f"{counted.files} files written"
-    yield f"  you changed {counted.changed} of {files}: at best {at_best} are right"
-    if counted.undone:
-        yield f"  you took {counted.undone} back without naming another genre"
-    asked = counted.asked
+    at_best = percent(found.at_best or 0)
+    files = f"{counted(found.files, 'file')} written"
+    yield f"  you changed {found.changed} of {files}: at best {at_best} are right"
+    if found.undone:
+        yield f"  you took {found.undone} back without naming another genre"
+    asked = found.asked
     if asked.of:
         yield (
             f"  of {asked.of} that you were asked about, {asked.hits} are right:"
@@ -132,7 +132,7 @@ def _night(night: Night | None) -> Iterator[str]:
     yield f"Last training {local_time(run.ended_at or '')}: {run.outcome} – {run.reason}"
     if night.since is not None:
         yield (
-            f"  {night.since.judged} files that were not sure were judged anew,"
+            f"  judged anew, of what it was not sure of: {counted(night.since.judged, 'file')},"
             f" {night.since.differing} now with another first genre than on arrival;"
             f" {night.since.written} that waited were written since"
         )

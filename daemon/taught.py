@@ -19,7 +19,7 @@ from daemon.backbone import backbone_folder
 from daemon.config import Config
 from daemon.learning_from import Choice, Heard
 from daemon.limits import trainer_mb
-from daemon.show import counted
+from daemon.show import counted, does
 from daemon.state import State
 
 __all__ = [
@@ -134,8 +134,9 @@ def choice_lines(choice: Choice) -> list[str]:
     taught, reading = choice.taught, choice.reading
     files = len(reading.files) + len(reading.unread)
     lines = [
-        f"{len(taught.lessons):,} of {files:,} files teach a genre;"
-        f" {len(choice.sample):,} of them are chosen to be heard."
+        f"{len(taught.lessons):,} of {counted(files, 'file')}"
+        f" {does(len(taught.lessons), 'teaches', 'teach')} a genre;"
+        f" {len(choice.sample):,} of them chosen to be heard."
     ]
     if taught.lessons:
         lines.append(f"  {'genre':24} {'files':>7} {'artists':>8} {'chosen':>7}")
@@ -195,15 +196,16 @@ def _dropped(choice: Choice) -> list[tuple[str, str, int]]:
 def heard_lines(heard: Heard, all_of_it: Progress, reasons: dict[str, int]) -> list[str]:
     """Say honestly how the hearing ended."""
     done = heard.heard + heard.failed
-    lines = [f"Heard in all: {all_of_it.heard:,} of {all_of_it.total:,} files."]
+    lines = [f"Heard in all: {all_of_it.heard:,} of {counted(all_of_it.total, 'file')}."]
     if done:
         each = heard.seconds / done
         lines = [
-            f"Heard {heard.heard:,} files in {_span(heard.seconds)} ({each:.1f} s each);"
+            f"Heard {counted(heard.heard, 'file')} in {_span(heard.seconds)} ({each:.1f} s each);"
             f" in all {all_of_it.heard:,} of {all_of_it.total:,}."
         ]
     if all_of_it.failed:
-        lines.append(f"{all_of_it.failed:,} teach nothing:")
+        teach = does(all_of_it.failed, "teaches", "teach")
+        lines.append(f"{all_of_it.failed:,} {teach} nothing:")
         lines += [
             f"  {counted(n, 'file')}: {reason}" for reason, n in list(reasons.items())[:SHOWN]
         ]
@@ -224,10 +226,9 @@ def doubt_lines(doubts: Sequence[Doubted]) -> list[str]:
     """Show the tags that look wrong."""
     if not doubts:
         return ["No tag looks wrong."]
-    lines = [
-        f"{counted(len(doubts), 'file')} look wrongly tagged; they count less, and stay as they"
-        " are:",
-    ]
+    one = "1 file looks wrongly tagged; it counts less, and stays as it is:"
+    many = f"{len(doubts):,} files look wrongly tagged; they count less, and stay as they are:"
+    lines = [one if len(doubts) == 1 else many]
     lines += [
         f"  {doubt.path}: {doubt.tagged} ({doubt.probability:.0%}),"
         f" rather {doubt.instead} ({doubt.surely:.0%})"

@@ -108,7 +108,8 @@ def walk_through(
         click.echo("Nothing to review.")
         return
     count = sum(len(group.files) for group in groups)
-    say(f"{counted(count, 'file')} in {len(groups)} groups, the ones that teach most first.")
+    many = f"{counted(count, 'file')} in {counted(len(groups), 'group')}"
+    say(f"{many}, the ones that teach most first.")
     say(KEYS)
     walk = Walk(desk, now, known, parents or {})
     left = list(groups)

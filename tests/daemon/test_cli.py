@@ -255,7 +255,7 @@ def test_an_undo_record_goes_only_when_the_person_says_so(state: Path) -> None:
     result = run(state, "undo", "--forget", "/m/a.mp3", "-y")
 
     assert result.exit_code == 0
-    assert "1 writes" in result.stdout
+    assert "1 write back" in result.stdout
     assert writes.undo_bytes(db) == 0
     assert "Nothing to forget" in run(state, "undo", "--forget", "/m/a.mp3", "-y").stdout
 

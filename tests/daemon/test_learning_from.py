@@ -275,7 +275,7 @@ def test_a_dry_run_says_what_would_be_learned_and_keeps_nothing(tmp_path: Path) 
     assert lessons.progress(db).total == 0
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     words = run(tmp_path, "learn", "--dry-run", "--sample", "1", str(folder)).stdout
-    assert "2 of 6 files teach a genre; 1 of them are chosen to be heard." in words
+    assert "2 of 6 files teach a genre; 1 of them chosen to be heard." in words
     assert "it is too broad (Electronic)" in words
     db.close()
 
@@ -311,7 +311,7 @@ def test_what_was_heard_is_looked_through_trained_on_and_reported(
     found = json.loads(run(tmp_path, "learn", "--json").stdout)
 
     assert words.exit_code == 0, words.output
-    assert "Heard in all: 1 of 1 files." in words.stdout
+    assert "Heard in all: 1 of 1 file." in words.stdout
     assert "/m/a.mp3: Jazz (1%), rather Rock (90%)" in words.stdout
     assert "the tags of 70 tracks by 48 artists" in words.stdout
     assert "before 50.0% [50.0-50.0], after 50.0% [50.0-50.0]; +50.0 points" in words.stdout

@@ -121,7 +121,7 @@ def test_restore_says_what_came_back_and_what_is_lost(state: State) -> None:
     said = run(state, "restore", "2026-05-01").stdout
 
     assert "The record is the backup of 2026-05-01." in said
-    assert "1 writes" in said
+    assert "by their genre only: 1; words of yours: 1" in said
     assert "Lost is what was heard and judged since" in said
 
 

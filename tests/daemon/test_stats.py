@@ -177,7 +177,7 @@ def test_what_last_night_changed_is_told(tmp_path: Path) -> None:
     differing = sum(guess(name, "two") != guess(name) for name in "ABCD")
     assert differing, "the two models of paper agree on everything"
     assert (night.since.judged, night.since.differing, night.since.written) == (4, differing, 0)
-    assert "4 files that were not sure were judged anew" in "\n".join(in_words(told(house)))
+    assert "judged anew, of what it was not sure of: 4 files" in "\n".join(in_words(told(house)))
     house.close()
 
 
