@@ -348,9 +348,8 @@ def _show_needs(status: Status) -> None:
         say(f"Failed: {row.path}: {row.reason}{again}", fg="red")
     if status.counts.get("not_sure"):
         unsure = status.counts["not_sure"]
-        say(
-            f"{counted(unsure, 'file')} {does(unsure, 'waits', 'wait')} for your answer: genrewatch review"
-        )
+        wait = does(unsure, "waits", "wait")
+        say(f"{counted(unsure, 'file')} {wait} for your answer: genrewatch review")
     if status.audits:
         say(
             f"Your yes or no to {counted(status.audits, 'written file')}, on which the promise "
