@@ -100,16 +100,14 @@ def clean(library: Sequence[Tagged], wishes: Wishes) -> Taught:
 
     A genre that the model in use does not know needs 8 files of 3 artists. Joined values are
     taken apart where all parts are genres by themselves, in this library or to us: "Rock/Pop",
-    but not "Duo Cello/Klavier". Of a joined value that is rare as a whole, the first part is
-    taught where the model in use knows it: "Jazz, Bebop" is Jazz.
+    but not "Duo Cello/Klavier". Else the first part is taught where the model in use knows it:
+    "Jazz, Bebop" is Jazz, and a list never becomes a genre by being common.
     """
     sieve = _sieve(library, wishes)
     found = [_lesson(file, sieve) for file in library]
-    whole = [item for item in found if isinstance(item, Lesson)]
-    frequent = _frequent(whole, wishes)
     known = fold_all(wishes.known)
-    lessons = [item if fold(item.genre) in frequent else _led(item, known) for item in whole]
-    spelled = _spellings(lessons, wishes)
+    lessons = [_led(item, known) for item in found if isinstance(item, Lesson)]
+    frequent, spelled = _frequent(lessons, wishes), _spellings(lessons, wishes)
     kept = [item for item in lessons if fold(item.genre) in frequent]
     rare = [item for item in lessons if fold(item.genre) not in frequent]
     return Taught(
@@ -224,6 +222,8 @@ def _frequent(lessons: Iterable[Lesson], wishes: Wishes) -> frozenset[str]:
 
 def _led(item: Lesson, known: Collection[str]) -> Lesson:
     """Let a joined value stand for its first part where that is one of the genres *known*."""
+    if fold(item.genre) in known:
+        return item
     heads = (item.genre.partition(joint)[0].strip() for joint in JOINTS if joint in item.genre)
     first = next((head for head in heads if fold(head) in known), item.genre)
     return replace(item, genre=first)

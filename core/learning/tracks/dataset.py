@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import TagError, TrainingError
+from core.names import artist_key
 
 __all__ = [
     "DOUBTED",
@@ -204,7 +205,7 @@ def _artists_from_csv(table: Path, root: Path, files: Sequence[Path]) -> dict[Pa
         keys += [path.name] if once[path.name] == 1 else []
         artist = next((named[key] for key in keys if named.get(key)), None)
         if artist:
-            artists[path] = f"artist:{artist.casefold()}"
+            artists[path] = _group_of(artist)
     return artists
 
 
@@ -232,8 +233,13 @@ def _artists_from_tags(files: Sequence[Path]) -> dict[Path, str]:
         except TagError:
             continue
         if artist:
-            artists[path] = f"artist:{artist.strip().casefold()}"
+            artists[path] = _group_of(artist)
     return artists
+
+
+def _group_of(artist: str) -> str:
+    """The group of an *artist*, however spelled; all that is nobody's in particular is one."""
+    return f"artist:{artist_key(artist) or artist.strip().casefold()}"
 
 
 def from_replay(model_dir: Path) -> Replay:

@@ -106,6 +106,21 @@ def test_genre_is_the_subdirectory(tmp_path: Path) -> None:
     assert note.startswith("artists of 2 of 3 files from groups.csv; every other file")
 
 
+def test_an_artist_is_one_group_however_spelled(tmp_path: Path) -> None:
+    """Else two spellings would stand on both sides of a split."""
+    spelled = ("Earth, Wind & Fire", "earth wind and fire", "The Earth Wind & Fire feat. Ann")
+    root = folder(tmp_path, "Disco/0.mp3", "Disco/1.mp3", "Disco/2.mp3", "Disco/3.mp3")
+    table = root / "groups.csv"
+    with table.open("w", newline="") as stream:
+        rows = enumerate((*spelled, "Various Artists"))
+        csv.writer(stream).writerows([("file", "artist"), *((f"{n}.mp3", who) for n, who in rows)])
+
+    samples, _ = find_samples(root, table)
+
+    assert len({sample.group for sample in samples[:3]}) == 1
+    assert samples[3].group == "artist:various artists"
+
+
 def test_a_name_that_occurs_twice_names_nobody(tmp_path: Path) -> None:
     """A bare name in the CSV counts only where it is clear which file is meant."""
     root = folder(tmp_path, "Jazz/a.mp3", "Rock/a.mp3")
