@@ -39,6 +39,7 @@ __all__ = [
     "train",
 ]
 
+NOTHING = "no genre"  # what stands in a file that has none
 SHOWN = 20  # doubted tags, left-out values
 MINUTE, HOUR = 60, 3600
 Message = dict[str, Any]
@@ -146,11 +147,20 @@ def choice_lines(choice: Choice) -> list[str]:
     dropped = _dropped(choice)
     if dropped:
         lines.append("Left out:")
-    lines += [f"  {counted(n, 'file')}: {why} ({value})" for value, why, n in dropped[:SHOWN]]
+    lines += [_dropped_line(*item) for item in dropped[:SHOWN]]
     if len(dropped) > SHOWN:
         rest = sum(n for _, _, n in dropped[SHOWN:])
-        lines.append(f"  and {counted(rest, 'file')} with {len(dropped) - SHOWN} other values")
+        others = counted(len(dropped) - SHOWN, "other value")
+        lines.append(f"  and {counted(rest, 'file')} with {others}")
+    if taught.lessons:
+        lines.append(
+            "Two names of one genre? Say so, then learn again: genrewatch genres alias X Y"
+        )
     return lines
+
+
+def _dropped_line(value: str, why: str, files: int) -> str:
+    return f"  {counted(files, 'file')}: {why}" + (f" ({value})" if value != NOTHING else "")
 
 
 def choice_json(choice: Choice) -> dict[str, Any]:
@@ -190,7 +200,7 @@ def _dropped(choice: Choice) -> list[tuple[str, str, int]]:
     """(value, reason, files) of what is left out, the commonest first."""
     counted = Counter((item.value, item.why.value) for item in choice.taught.dropped)
     counted.update(("", reason) for _, reason in choice.reading.unread)
-    return [(value or "no genre", why, n) for (value, why), n in counted.most_common()]
+    return [(value or NOTHING, why, n) for (value, why), n in counted.most_common()]
 
 
 def heard_lines(heard: Heard, all_of_it: Progress, reasons: dict[str, int]) -> list[str]:
@@ -254,7 +264,7 @@ def kept_doubt_json(doubts: Sequence[LessonRow]) -> list[Message]:
 
 def result_lines(result: Result) -> list[str]:
     """Say what the training brought on this library, and whether its model is used."""
-    lines = [f"{result.outcome}: {result.reason}"]
+    lines = [f"{result.outcome}: {result.reason}", *_what_now(result)]
     f = result.figures
     if f:
         gain = [f"{100 * f[f'library_gain{end}']:+.1f}" for end in ("", "_low", "_high")]
@@ -267,6 +277,18 @@ def result_lines(result: Result) -> list[str]:
             *lines,
         ]
     return lines
+
+
+def _what_now(result: Result) -> list[str]:
+    """Say what is used from now on."""
+    if result.outcome == "promoted":
+        return [f"Model {result.version} is used from the next file on."]
+    if result.outcome == "refused":
+        return [
+            "The model before stays in use. What the tags say still counts for other music of"
+            " their artists, and later nights learn from it."
+        ]
+    return []
 
 
 def in_short(result: Result) -> str:

@@ -126,7 +126,7 @@ def test_each_file_is_heard_once_and_what_teaches_nothing_has_a_reason(
         scratch="/m/.genrewatch-1.tmp",
         fingerprint=heard(ours).fingerprint,
         old=(),
-        new=("Jazz",),
+        new=("jazz",),  # as the person spelled it then
         old_origin="none",
         origin="ours",
         cause="drop",
