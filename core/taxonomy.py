@@ -14,6 +14,7 @@ __all__ = [
     "TAGS",
     "fold",
     "fold_all",
+    "is_name",
     "meaningful",
     "spell",
     "tags_of",
@@ -77,6 +78,15 @@ def fold(genre: str) -> str:
 def fold_all(genres: Iterable[str]) -> frozenset[str]:
     """Return the folded set: order, repeats and spelling do not count."""
     return frozenset(fold(genre) for genre in genres if genre.strip())
+
+
+def is_name(genre: str) -> bool:
+    """Say whether *genre* can stand in a tag as a name: it has letters, and none that steers.
+
+    >>> is_name("R&B"), is_name("-"), is_name("\\x1b[D")
+    (True, False, False)
+    """
+    return bool(fold(genre)) and genre.isprintable()
 
 
 def meaningful(genres: Iterable[str], empty_values: Iterable[str]) -> tuple[str, ...]:

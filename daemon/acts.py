@@ -44,6 +44,7 @@ from daemon.backbone import backbone_folder, is_fully_heard
 from daemon.classification import Classification, Explanation
 from daemon.config import Config
 from daemon.explain import explanation
+from daemon.genres import require_names
 from daemon.judge import Judge, hearing_row, verdict_row
 from daemon.limits import seconds_for
 from daemon.processes import Workers
@@ -165,8 +166,10 @@ class Desk:
         """Write *genres* as a person's word; with none given, the verdict's if it is sure.
 
         As a part of *lot*, if it is given. *shown* is the file as the person was asked about it:
-        one that got another genre since is left as it is.
+        one that got another genre since is left as it is. Raises ConfigError where one of
+        *genres* is no name.
         """
+        require_names(*genres)
         try:
             row, probe = self._read(path, None if dry_run else now)
             _refuse_if_named(row, shown)

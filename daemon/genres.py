@@ -26,7 +26,7 @@ from core.decision.vocabulary import (
 from core.errors import ConfigError
 from core.library import feedback_log, taxonomy
 from core.library.schema import writing
-from core.taxonomy import fold
+from core.taxonomy import fold, is_name
 
 __all__ = [
     "Genre",
@@ -39,6 +39,7 @@ __all__ = [
     "offered_renames",
     "parent",
     "rename",
+    "require_names",
     "still_called",
 ]
 
@@ -104,7 +105,7 @@ def genres_json(found: Genres) -> dict[str, Any]:
 
 def alias(db: Database, old: str, new: str, now: datetime) -> None:
     """Let *old* mean *new* from now on; raises ConfigError where that cannot be."""
-    _require_names(old, new)
+    require_names(old, new)
     if fold(old) == fold(new):
         raise ConfigError(f"{old} and {new} are one genre, spelled in two ways", None, _SPELL)
     with writing(db):
@@ -126,7 +127,7 @@ def merge(db: Database, old: str, new: str, now: datetime) -> None:
 
 def rename(db: Database, old: str, new: str, now: datetime) -> None:
     """Call *old* by its *new* name from now on; raises ConfigError."""
-    _require_names(old, new)
+    require_names(old, new)
     if fold(old) == fold(new):
         feedback_log.learn_spelling(db, fold(new), new, now)
     else:
@@ -135,7 +136,7 @@ def rename(db: Database, old: str, new: str, now: datetime) -> None:
 
 def parent(db: Database, child: str, above: str, now: datetime) -> None:
     """Let *child* belong to the genre *above*; raises ConfigError where that cannot be."""
-    _require_names(child, above)
+    require_names(child, above)
     with writing(db):
         names = _names(db)
         if names.same(child, above):
@@ -146,10 +147,10 @@ def parent(db: Database, child: str, above: str, now: datetime) -> None:
         taxonomy.relate(db, child, "parent", above, now)
 
 
-def _require_names(*genres: str) -> None:
+def require_names(*genres: str) -> None:
     """Raise ConfigError where one could stand in no tag: it would be written to files."""
     for genre in genres:
-        if not fold(genre) or not genre.isprintable():
+        if not is_name(genre):
             raise ConfigError(f"{genre!r} is no name of a genre", None, "give one that can be read")
 
 

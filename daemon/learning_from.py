@@ -295,11 +295,16 @@ class _Course:
         """Record that the file is heard, unless it teaches nothing."""
         if silent:
             self._fail(lesson, SILENT)
-        elif lesson.tagged in writes.our_genres_of_track(self._db, fingerprint):
+        elif self._is_ours(lesson, fingerprint):
             self._fail(lesson, Why.OURS.value)
         else:
             lessons.mark_heard(self._db, lesson.path, fingerprint, self._now())
             self.heard += 1
+
+    def _is_ours(self, lesson: LessonRow, fingerprint: str) -> bool:
+        """Say whether the tag is one that we wrote to a file of the track, however it is read."""
+        ours = writes.our_genres_of_track(self._db, fingerprint)
+        return fold_all(lesson.tagged) in {fold_all(genres) for genres in ours}
 
     def _fail(self, lesson: LessonRow, reason: str) -> None:
         lessons.mark_failed(self._db, lesson.path, reason, self._now())

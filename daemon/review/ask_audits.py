@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from core.decision.auditing import Why
-from core.taxonomy import fold
+from core.taxonomy import fold, is_name
 from daemon.acts import Desk, Tagged
 from daemon.audits import Audit
 from daemon.review.asking import Enough, prompted
@@ -108,7 +108,7 @@ def _what_is_it(item: Audit, guesses: Sequence[str], known: Mapping[str, str]) -
             return text
         if text.isdecimal() and 1 <= int(text) <= len(others):
             return others[int(text) - 1]
-        if not text.isdecimal() and len(text) > 1:
+        if not text.isdecimal() and len(text) > 1 and is_name(text):
             return known.get(fold(text), text)
         say("  no such guess; a name has two letters at least")
 

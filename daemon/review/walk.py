@@ -13,7 +13,7 @@ import click
 
 from core.decision.batches import MANY
 from core.library.files import FileRow
-from core.taxonomy import fold
+from core.taxonomy import fold, is_name
 from daemon.acts import Desk, Tagged
 from daemon.review.asking import prompted, yes
 from daemon.review.groups import By, Group, Guess, by_album, one_by_one
@@ -86,7 +86,7 @@ def meaning(text: str, guesses: Sequence[str], known: Mapping[str, str]) -> Answ
         place = int(text) - 1
         good = 0 <= place < len(guesses)
         return Answer(act=Act.TAKE, genre=guesses[place]) if good else Answer(act=Act.UNCLEAR)
-    if len(text) < 2:  # noqa: PLR2004
+    if len(text) < 2 or not is_name(text):  # noqa: PLR2004  an arrow key is typed as an escape
         return Answer(act=Act.UNCLEAR)
     spelled = {fold(genre): genre for genre in guesses}
     genre = spelled.get(fold(text)) or known.get(fold(text))

@@ -161,7 +161,7 @@ def test_a_word_taken_for_an_answer_is_of_its_act(house: PaperHouse, songs: list
 
 
 @pytest.mark.usefixtures("songs")
-@pytest.mark.parametrize("typed", ["²", "①", "x", "9"])
+@pytest.mark.parametrize("typed", ["²", "①", "x", "9", "\x1b[D", "--"])
 def test_a_slip_of_a_key_names_nothing(house: PaperHouse, typed: str) -> None:
     """Nor does it end the review: a French keyboard has a key for the first, beside that of 1."""
     (first, *_) = [Path(item.row.path) for item in asked(house)]

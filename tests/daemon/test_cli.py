@@ -12,12 +12,14 @@ import structlog
 from click.testing import CliRunner, Result
 from sqlite_utils import Database
 
+from core.errors import ConfigError
 from core.library import feedback_log, files, runs, writes
 from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
 from daemon.app import set_up_logging
 from daemon.cli import SECTIONS, cli, main
 from daemon.questions import contradictions
+from tests.audio import make_audio
 from tests.factories import NOON, file_row, stamp
 
 ROOT = Path(__file__).parents[2]
@@ -315,6 +317,18 @@ def test_a_file_that_moved_is_no_second_file_of_its_track(state: Path) -> None:
     assert contradictions(db) == ()
     db.execute("update files set gone_at = null")
     assert [found.kind for found in contradictions(db)] == ["two names"]
+
+
+@pytest.mark.parametrize("genre", ["", " ", "-", "\x1b[31mRock"])
+def test_what_is_no_name_is_written_to_no_file(state: Path, tmp_path: Path, genre: str) -> None:
+    """Not even as a person's word: nobody could read it."""
+    path = make_audio(tmp_path / "a.mp3", seconds=2)
+    before = path.read_bytes()
+
+    result = run(state, "tag", "--genre", genre, str(path))
+
+    assert isinstance(result.exception, ConfigError)
+    assert path.read_bytes() == before
 
 
 STEERING = "a\x1b[2J\x1b]0;gone\x07\u202e\n\x9b31m \udcff.mp3"

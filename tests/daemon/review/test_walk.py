@@ -184,7 +184,7 @@ def test_a_group_is_shown_with_what_it_is_and_what_is_guessed() -> None:
 
 def test_a_letter_that_is_no_key_names_no_genre() -> None:
     """Nor does a number without a guess, nor "not that" without any."""
-    for text in ("x", "7", "0"):
+    for text in ("x", "7", "0", "\x1b[D", "--", "²"):  # an arrow key; nothing to read
         assert meaning(text, ["Rock"], {}).act is Act.UNCLEAR
     assert meaning("n", [], {}).act is Act.UNCLEAR
     assert meaning("R&B", ["Rock"], {}).is_new
