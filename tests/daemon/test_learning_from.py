@@ -276,7 +276,9 @@ def test_a_dry_run_says_what_would_be_learned_and_keeps_nothing(tmp_path: Path) 
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     words = run(tmp_path, "learn", "--dry-run", "--sample", "1", str(folder)).stdout
     assert "2 of 6 files teach a genre; 1 of them chosen to be heard." in words
-    assert "it is too broad (Electronic)" in words
+    assert "  1 file: it is too broad (Electronic)\n" in words
+    assert "  1 file: it has no genre\n" in words
+    assert "genrewatch genres alias X Y" in words
     db.close()
 
 
@@ -316,6 +318,7 @@ def test_what_was_heard_is_looked_through_trained_on_and_reported(
     assert "the tags of 70 tracks by 48 artists" in words.stdout
     assert "before 50.0% [50.0-50.0], after 50.0% [50.0-50.0]; +50.0 points" in words.stdout
     assert "refused: it is no better" in words.stdout
+    assert "The model before stays in use. What the tags say still counts" in words.stdout
     assert [row.doubted for row in lessons.doubted(db)] == [0.01]
     assert found["training"]["figures"]["library_tracks"] == 70
     assert found["doubted"][0]["instead"] == "Rock"

@@ -117,6 +117,12 @@ def test_a_joined_value_whose_parts_the_library_knows_is_taken_apart() -> None:
     assert Counter(genres_of(clean(both, WISHES))) == {"Krautrock": 9, "Motorik": 8}
 
 
+def test_a_common_list_does_not_become_a_genre() -> None:
+    """However many files have it, as long as its first part is a genre that is known."""
+    assert set(genres_of(clean(many("Jazz, Bebop", 8, 3), WISHES))) == {"Jazz"}
+    assert set(genres_of(clean(many("Krautrock/Motorik", 8, 3), WISHES))) == {"Krautrock/Motorik"}
+
+
 def test_genres_and_artists_come_early_however_few_are_heard() -> None:
     """Of 110 files, the first four are of both genres and of four artists."""
     rock = [tagged("Rock", path=f"/r/{n}", artist="big" if n < 90 else f"r{n}") for n in range(100)]
