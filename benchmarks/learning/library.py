@@ -60,11 +60,12 @@ class Half:
     base: tuple[Track, ...]
     judged: NDArray[np.bool_]  # [base], short excerpts: those that its accuracy is about
     library: tuple[Clip, ...]  # in random order
+    changed: str = ""  # how the library is another than the collection's
 
     @property
     def name(self) -> str:
         """Which half it is, as figures name it."""
-        return f"{self.seed}{'b' if self.swapped else 'a'}"
+        return f"{self.seed}{'b' if self.swapped else 'a'}{self.changed}"
 
 
 def half(bench: Bench, seed: int, swapped: bool = False) -> Half:

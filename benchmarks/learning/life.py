@@ -37,7 +37,10 @@ HERE = Path(__file__).parents[2]
 LIVING = (
     *CODE,
     *(f"daemon.{path.stem}" for path in sorted((HERE / "daemon").glob("*.py"))),
-    *(f"benchmarks.learning.{name}" for name in ("house", "library", "life", "people")),
+    *(
+        f"benchmarks.learning.{name}"
+        for name in ("house", "library", "life", "namesakes", "people")
+    ),
 )
 
 

@@ -11,7 +11,17 @@ import numpy as np
 
 from benchmarks.learning.library import Clip
 
-__all__ = ["PEOPLE", "Person", "arriving", "names"]
+__all__ = [
+    "ENOUGH",
+    "PEOPLE",
+    "TWO_GENRES",
+    "Person",
+    "arriving",
+    "centres",
+    "direction",
+    "names",
+    "second_genre",
+]
 
 Rng = np.random.Generator
 Names = dict[str, str]  # fingerprint -> the genre by this person
@@ -47,7 +57,7 @@ def splitting(clips: Sequence[Clip], rng: Rng) -> Names:
     found = as_it_is(clips, rng)
     for genre in _some(clips, rng, SPLIT):
         mine = [clip for clip in clips if clip.genre == genre]
-        second = _brighter([_heard(clip) for clip in mine], [clip.who for clip in mine])
+        second = _brighter([direction(clip) for clip in mine], [clip.who for clip in mine])
         found |= {c.fingerprint: f"New {genre}" for c, it in zip(mine, second, strict=True) if it}
     return found
 
@@ -81,20 +91,29 @@ def two_genres(clips: Sequence[Clip], rng: Rng) -> Names:
     to it.
     """
     found = as_it_is(clips, rng)
-    centres = _centres(clips)
+    middle = centres(clips)
     for who in sorted({clip.who for clip in clips}):
         mine = [clip for clip in clips if clip.who == who]
         if len(mine) < ENOUGH or rng.random() >= TWO_GENRES:
             continue
-        near = {
-            genre: np.array([_heard(clip) @ centre for clip in mine])
-            for genre, centre in centres.items()
-            if genre != mine[0].genre
-        }
-        other = max(near, key=lambda genre: float(near[genre].mean()))
-        for place in np.argsort(-near[other])[: len(mine) // 2]:
+        other, near = second_genre(mine, middle)
+        for place in np.argsort(-near)[: len(mine) // 2]:
             found[mine[place].fingerprint] = other
     return found
+
+
+def second_genre(mine: Sequence[Clip], middle: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
+    """Return the genre that comes closest to clips of one genre, and how close to each [clips].
+
+    *middle* is where each genre lies, as `centres` gives it.
+    """
+    near = {
+        genre: np.array([direction(clip) @ centre for clip in mine])
+        for genre, centre in middle.items()
+        if genre != mine[0].genre
+    }
+    other = max(near, key=lambda genre: float(near[genre].mean()))
+    return other, near[other]
 
 
 def arriving(person: Person, clips: Sequence[Clip]) -> list[list[Clip]]:
@@ -112,6 +131,19 @@ def names(person: Person, clips: Sequence[Clip], seed: Sequence[int]) -> Mapping
     """Return each clip's genre by this *person*, by fingerprint."""
     ordered = sorted(clips, key=lambda clip: clip.fingerprint)
     return person.naming(ordered, np.random.default_rng([*seed, 11]))
+
+
+def direction(clip: Clip) -> np.ndarray:
+    """Return how the clip sounds: a direction [d]."""
+    track = clip.track
+    heard = track.features.mean(axis=0) if track.embedding is None else track.embedding
+    return np.asarray(heard / max(float(np.linalg.norm(heard)), 1e-9))
+
+
+def centres(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
+    """Return where the genres of *clips* lie: the mean direction [d] of each."""
+    genres = sorted({clip.genre for clip in clips})
+    return {g: np.mean([direction(c) for c in clips if c.genre == g], axis=0) for g in genres}
 
 
 PEOPLE: Mapping[str, Person] = {
@@ -139,18 +171,6 @@ def _some(clips: Sequence[Clip], rng: Rng, count: int) -> list[str]:
     genres = sorted({clip.genre for clip in clips})
     count = min(count, len(genres) // 2 * 2 if count > len(genres) else count)
     return [str(genre) for genre in rng.permutation(genres)[:count]]
-
-
-def _heard(clip: Clip) -> np.ndarray:
-    """A direction [d]: how the clip sounds."""
-    track = clip.track
-    heard = track.features.mean(axis=0) if track.embedding is None else track.embedding
-    return np.asarray(heard / max(float(np.linalg.norm(heard)), 1e-9))
-
-
-def _centres(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
-    genres = sorted({clip.genre for clip in clips})
-    return {g: np.mean([_heard(c) for c in clips if c.genre == g], axis=0) for g in genres}
 
 
 def _brighter(heard: Sequence[np.ndarray], artists: Sequence[str]) -> list[bool]:
