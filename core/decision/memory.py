@@ -37,7 +37,7 @@ __all__ = [
 KAPPA = 0.4  # how many files of the model's word a person's word weighs against
 # Where several genres were said of an artist, how much what is heard in this track decides
 # between them: each counts times the model's probability to this power.
-LEANING = 0.25
+LEANING = 0.35
 LEAST = 1e-3  # and no genre for less than at this probability
 # Cosine distance in which a neighbour's weight falls by e, beyond three times which it is none.
 # Of a genre that the model has learned only what sounds nearly the same says more than the model:
@@ -49,8 +49,11 @@ FEW = 1.0  # weight of neighbours that counts as much as all that is known witho
 # we guess of a file that we did not write: more would repeat our own mistakes to those who seldom
 # correct. What came with the file is a shop's word as often as the person's.
 WEIGHT = {"person": 1.0, "arrived": 0.3, "program": 0.15, "ours": 0.3, "guess": 0.3}
-# Where a person's words on an artist differ, those on tracks that sound like this one say more.
-ALIKE = 0.1  # cosine distance beyond the nearest in which a word's weight falls by e
+# Where a person's words on an artist differ, those on tracks that sound like this one say more;
+# where they do not, those on music of quite another sound say less: of an artist's other genre
+# nothing was said yet.
+FAR = 0.6  # cosine distance from which on it is another sound; within an artist's .2 to .7
+ALIKE = 0.2  # cosine distance beyond that, or beyond the nearest, in which a weight falls by e
 STILL = 0.2  # what stays of the farthest
 OUR_OWN = ("ours", "guess")  # these change what is guessed, and never make us surer
 
@@ -97,7 +100,8 @@ def recall(
 ) -> Evidence:
     """Return what the record says of this track, its album, its artist and its composer.
 
-    Where people's words differ, those count more that are of tracks like this, *heard* so [d].
+    Words on tracks of quite another sound than this, *heard* so [d], count less; where people's
+    words differ, those count most that are of the tracks most like it.
 
     What merely arrived says nothing where it is one of the *broad* (folded) store genres; nor
     do the tags whose origin is *but*. What we said ourselves of the album counts for the artist,
@@ -303,13 +307,17 @@ def _mean(weights: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def _alike(
     db: Database, heard: NDArray[np.float32] | None, said: Sequence[Said]
 ) -> dict[str, float]:
-    """How much the word on each track counts, by how alike it sounds; {} where no words differ."""
-    if heard is None or len({fold(w.genre) for w in said if w.whose == "person"}) < 2:  # noqa: PLR2004
+    """How much the word on each track counts, by how alike it sounds; {} where no person spoke."""
+    spoken = {fold(word.genre) for word in said if word.whose == "person"}
+    if heard is None or not spoken:
         return {}
     known = evidence.embeddings_of(db, [word.fingerprint for word in said])
     away = {name: _distance(heard, other) for name, other in known.items()}
-    nearest = min(away.values(), default=0.0)
-    return {n: STILL + (1 - STILL) * math.exp((nearest - far) / ALIKE) for n, far in away.items()}
+    start = FAR if len(spoken) == 1 else min(away.values(), default=0.0)
+    return {
+        name: STILL + (1 - STILL) * math.exp(min(start - far, 0.0) / ALIKE)
+        for name, far in away.items()
+    }
 
 
 def _distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

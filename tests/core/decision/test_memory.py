@@ -411,7 +411,7 @@ def hearing(name: str, embedding: np.ndarray) -> HearingRow:
 
 
 def test_where_words_on_an_artist_differ_those_on_alike_tracks_say_more(db: Database) -> None:
-    """Where they agree, how alike the tracks sound is not asked."""
+    """All of them only where nothing is known of how the track sounds."""
     loud, calm = np.eye(200, dtype=np.float32)[:2]
     for name, genre, sound in (("f1", "Rock", loud), ("f2", "Jazz", calm), ("f3", "Jazz", calm)):
         remember_track(db, name, 60.0, NOON)
@@ -422,6 +422,31 @@ def test_where_words_on_an_artist_differ_those_on_alike_tracks_say_more(db: Data
     among = memory.recall(db, "new", ann, heard=loud).artist.said
     blind = memory.recall(db, "new", ann).artist.said
 
-    assert among == pytest.approx({"rock": 1.0, "jazz": 2 * memory.STILL}, abs=1e-3)
+    least = memory.STILL + (1 - memory.STILL) * np.exp(-1 / memory.ALIKE)
+    assert among == pytest.approx({"rock": 1.0, "jazz": 2 * least}, abs=1e-3)
     assert blind == {"rock": 1.0, "jazz": 2.0}
     assert memory.recall(db, "new", bob, heard=loud).artist == Counts()
+
+
+@pytest.mark.parametrize(
+    ("away", "sure", "genre"), [(0.5, 0.9, "Jazz"), (1.0, 0.9, "Rock"), (1.0, 0.7, "Jazz")]
+)
+def test_one_word_on_an_artist_leaves_quite_another_sound_to_the_model(
+    db: Database, away: float, sure: float, genre: str
+) -> None:
+    """If the model is sure: it may be the artist's other genre, of which nobody spoke yet."""
+    here, other = np.eye(200, dtype=np.float32)[:2]
+    remember_track(db, "f1", 60.0, NOON)
+    save_hearing(db, hearing("f1", here))
+    say(db, "f1", "label", "Jazz", old="", artist="Ann")
+    sound = ((1 - away) * here + np.sqrt(1 - (1 - away) ** 2) * other).astype(np.float32)
+    heard = tuple(
+        GenreConfidence(genre=name, confidence=share)
+        for name, share in (("Rock", sure), ("Jazz", 1 - sure))
+    )
+
+    said = memory.recall(db, "new", keys_of(artist="Ann"), heard=sound)
+
+    best = memory.blend(replace(VERDICT, genres=heard), said).best
+    assert best is not None
+    assert best.genre == genre
