@@ -450,3 +450,20 @@ def test_one_word_on_an_artist_leaves_quite_another_sound_to_the_model(
     best = memory.blend(replace(VERDICT, genres=heard), said).best
     assert best is not None
     assert best.genre == genre
+
+
+def test_one_word_on_an_artist_outweighs_the_guesses_that_nobody_corrected(
+    db: Database,
+) -> None:
+    """Where a person corrects one of many, the others were very likely wrong, too."""
+    for number in range(6):
+        lie(db, f"f{number}", "Rock", "ours", artist="Ann")
+    before = blended(db, artist="Ann").best
+    say(db, "f6", "correction", "Jazz", artist="Ann")
+
+    after = blended(db, artist="Ann").best
+
+    assert before is not None
+    assert before.genre == "Rock"
+    assert after is not None
+    assert after.genre == "Jazz"
