@@ -43,6 +43,14 @@ def db(state: State) -> Iterator[Database]:
     record.close()
 
 
+@pytest.fixture
+def paused(state: State, db: Database) -> Iterator[None]:
+    """What goes on in the background waits, and has ended when the test has."""
+    runs.set_setting(db, "paused", True)
+    yield
+    learning_run.stop(db, state)
+
+
 def waiting(db: Database, *paths: str) -> None:
     rows = [
         LessonRow(path=path, tagged=("Jazz",), genre="Jazz", artist_key="x", turn=turn)
@@ -165,11 +173,11 @@ def test_it_holds_still_until_the_reason_is_gone_and_says_so_once() -> None:
 # --- a process of its own -------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("paused")
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_it_goes_on_in_the_background_and_says_how_it_ended(state: State, db: Database) -> None:
     """In a session of its own, with a log; here none of its files is there any more."""
     waiting(db, "/nowhere/a.mp3")
-    runs.set_setting(db, "paused", True)  # so that it is seen at work
 
     begun = run(state, "learn", "--background")
     process = _told(db)
@@ -201,6 +209,19 @@ def test_a_background_that_cannot_begin_is_an_error(state: State, db: Database) 
         cli_learn._leave_running(App(state_flag=str(state.root)), None)
 
     assert "another process learns" in str(caught.value)
+
+
+@pytest.mark.usefixtures("paused")
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_a_background_that_is_slow_to_begin_is_no_error(
+    state: State, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine with much else to do."""
+    waiting(db, "/nowhere/a.mp3")
+    monkeypatch.setattr(cli_learn, "START_S", 0.0)
+
+    assert run(state, "learn", "--background").exit_code == 0
+    _until(lambda: learning_run.last_run(db) and _told(db).waits)
 
 
 def _told(db: Database) -> Run:
