@@ -83,16 +83,20 @@ def expand_paths(paths: Iterable[str], rules: Rules) -> Iterator[str]:
             yield absolute
 
 
-def _refuse_if_named(row: FileRow, shown: FileRow | None) -> None:
-    """Raise WriteRefused where the file got a genre, not ours, or lost its own since *shown*."""
+def _named_since(row: FileRow, shown: FileRow | None) -> str | None:
+    """Say why an answer is none for *row*: it got a genre, not ours, or lost its own since *shown*.
+
+    None where it is as the person was shown it.
+    """
     if shown is None:
-        return
+        return None
     if row.fingerprint != shown.fingerprint:
-        raise WriteRefused("other music lies there by now", row.path)
-    if row.origin != Origin.OURS and fold_all(row.genres) != fold_all(shown.genres):
-        genres = ", ".join(row.genres)
-        by_now = f"was named {genres}" if genres else "lost its genre"
-        raise WriteRefused(f"it {by_now} since you were asked, so it stays so", row.path)
+        return "other music lies there by now"
+    if row.origin == Origin.OURS or fold_all(row.genres) == fold_all(shown.genres):
+        return None
+    genres = ", ".join(row.genres)
+    by_now = f"was named {genres}" if genres else "lost its genre"
+    return f"it {by_now} since you were asked, so it stays so"
 
 
 class Desk:
@@ -172,7 +176,8 @@ class Desk:
         require_names(*genres)
         try:
             row, probe = self._read(path, None if dry_run else now)
-            _refuse_if_named(row, shown)
+            if trouble := _named_since(row, shown):
+                return Tagged(path=path, reason=trouble, failed=True)
             if probe.tag.unwritable:
                 raise UntaggableFile(probe.tag.unwritable)
             if genres:
@@ -201,10 +206,8 @@ class Desk:
         row = files.file_at(self._db, path)
         if row is None or row.fingerprint is None:
             return Tagged(path=path, reason="nothing is known of this file", failed=True)
-        try:
-            _refuse_if_named(row, shown)
-        except WriteRefused as error:
-            return Tagged(path=path, reason=error.reason, failed=True)
+        if trouble := _named_since(row, shown):
+            return Tagged(path=path, reason=trouble, failed=True)
         said = meeting.word(row, Kind.REJECTION, old=(genre,), new=(), via=via)
         lot = lot or Lot()
         with writing(self._db):

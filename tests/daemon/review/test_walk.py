@@ -272,6 +272,23 @@ def test_what_was_named_after_it_was_listed_stays(
     assert house.row(second).origin == ("person" if key == "1" else "none")
 
 
+def test_other_music_at_the_path_is_not_what_was_asked_about(house: PaperHouse) -> None:
+    """It is heard for itself, and no answer of before makes it one that failed."""
+    (path,) = unsure_of(house, 1)
+    groups = grouped(unsure(house.db))
+    paper(path, "other music")
+
+    with CliRunner().isolation(input="1\n") as (_, err, _):
+        walk_through(groups, house.desk, house.now, {})
+        assert b"other music lies there by now" in err.getvalue()
+    assert (house.row(path).state, read_paper(path)["genres"]) == ("pending", [])
+    house.time += 100
+    house.settle()
+
+    assert house.row(path).state == "not_sure"
+    assert house.row(path).fingerprint == "other music"
+
+
 def test_one_answer_for_many_files_weighs_as_one_act(house: PaperHouse) -> None:
     """Later words on the artist can speak against it: n count as sqrt(n)."""
     alike = [name for name in map(str, range(200)) if guess(name) == "Rock"][:25]
