@@ -77,9 +77,9 @@ def _ask_small_questions(app: App) -> None:
 
     changed: list[object] = []
 
-    def answer(batch: int, whose: str) -> None:
-        batches.answer(app.db, batch, whose, _now())
+    def answer(batch: int, whose: str) -> bool:
         changed.append(batch)
+        return batches.answer(app.db, batch, whose, _now())
 
     def rename(offer: "Rename") -> None:
         genres.rename(app.db, offer.old, offer.new, _now())

@@ -200,12 +200,16 @@ def newest_answer(db: Database) -> tuple[int, str]:
     return row[0], row[1]
 
 
-def answer(db: Database, batch: int, whose: str, now: datetime) -> None:
-    """Record that a person says whose a batch is: "person" (theirs) or "program"."""
-    db.execute(
+def answer(db: Database, batch: int, whose: str, now: datetime) -> bool:
+    """Record that a person says whose a batch is: "person" (theirs) or "program".
+
+    False where it became a part of another since it was read: then nothing is recorded.
+    """
+    done = db.execute(
         "update batches set whose = ?, answered_at = ? where id = ?",
         [whose, time_text(now), batch],
     )
+    return bool(done.rowcount)
 
 
 def paths_of(db: Database, batch: int) -> list[str]:

@@ -18,8 +18,11 @@ SHOWN = 5  # conflicts that are shown
 KEYS = {"m": "person", "mine": "person", "p": "program", "program": "program"}
 
 
-def ask_of_batches(batches: Sequence[Batch], answer: Callable[[int, str], None]) -> None:
-    """Ask of each batch whether a person or a program made it; *answer* takes its id and whose."""
+def ask_of_batches(batches: Sequence[Batch], answer: Callable[[int, str], bool]) -> None:
+    """Ask of each batch whether a person or a program made it.
+
+    *answer* takes its id and whose it is, and says whether it is there still.
+    """
     for batch in batches:
         genres = ", ".join(batch.genres[:NAMED])
         more = ", …" if len(batch.genres) > NAMED else ""
@@ -30,10 +33,13 @@ def ask_of_batches(batches: Sequence[Batch], answer: Callable[[int, str], None])
             bold=True,
         )
         whose = _chosen("  m mine, p a program's, Enter later", KEYS)
-        if whose is not None:
-            answer(batch.id, whose)
-            said = "yours: learned from" if whose == "person" else "a program's: it teaches little"
-            say(f"  noted as {said}", fg="green")
+        if whose is None:
+            continue
+        if not answer(batch.id, whose):
+            say("  more edits came since, with which they are one; you will be asked about all")
+            continue
+        said = "yours: learned from" if whose == "person" else "a program's: it teaches little"
+        say(f"  noted as {said}", fg="green")
 
 
 def ask_of_renames(

@@ -111,7 +111,7 @@ def test_batches_that_meet_become_one(db: Database) -> None:
     words = [edit(db, name, "Jazz", at=number) for number, name in enumerate("abcd")]
     first = batch_of(db, "program", *words[:2])
     second = batch_of(db, "program", words[3])
-    batches.answer(db, second, "person", NOON)
+    assert batches.answer(db, second, "person", NOON)
 
     whole = batches.gather(db, edits_of(db, *words[1:]))
     batches.set_whose(db, whole, "program")
@@ -121,6 +121,7 @@ def test_batches_that_meet_become_one(db: Database) -> None:
     assert {row.batch for row in rows} == {second}
     assert {row.whose for row in rows} == {"person"}
     assert batches.unanswered(db) == []
+    assert not batches.answer(db, first, "program", NOON)  # it is no batch of its own any more
 
 
 def test_what_a_batch_did_is_shown_until_somebody_answers(db: Database) -> None:

@@ -38,7 +38,7 @@ def test_one_key_says_whose_a_batch_was(answers: str, expected: list[tuple[int, 
 
     with CliRunner().isolation(input=answers) as (out, _, _):
         with suppress(Enough):
-            ask_of_batches([BATCH], lambda batch, whose: given.append((batch, whose)))
+            ask_of_batches([BATCH], lambda *answer: given.append(answer) is None)
         told = out.getvalue().decode()
 
     assert given == expected
@@ -66,10 +66,20 @@ def test_who_has_enough_is_asked_nothing_more() -> None:
     """One Ctrl-C ends the whole review, not one question of many."""
     with CliRunner().isolation(input="") as (out, _, _):
         with pytest.raises(Enough):
-            ask_of_batches([BATCH, BATCH], lambda batch, whose: None)
+            ask_of_batches([BATCH, BATCH], lambda batch, whose: True)
         told = out.getvalue().decode()
 
     assert told.count("Was that you?") == 1
+
+
+def test_an_answer_about_what_grew_meanwhile_is_not_taken_for_noted() -> None:
+    """The daemon may join a batch to another while the question stands there."""
+    with CliRunner().isolation(input="m\n") as (out, _, _):
+        ask_of_batches([BATCH], lambda batch, whose: False)
+        told = out.getvalue().decode()
+
+    assert "noted" not in told
+    assert "you will be asked about all" in told
 
 
 def test_a_short_list_of_conflicts_is_shown() -> None:
