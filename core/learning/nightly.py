@@ -118,12 +118,13 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     if not request.force and _knows_all(replay, said):
         reason = "the model in use knows all that was said"
         return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
-    trained = _challenger(request, sampled(merged(replay.tracks, said)), progress, check)
+    trained, course = _challenger(request, sampled(merged(replay.tracks, said)), progress, check)
     folder = _written(request, champion, trained)
     notes = (*notes, *_slowness(request, trained))
     metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
     progress("gate", 0, 1)
     decision = prove(champion, replay, trained, folder, request.remembered)
+    course.forget()  # not before: killed while it is written or proven, it is not trained again
     return Night(
         outcome=decision.outcome,
         reason="; ".join(decision.reasons),
@@ -233,7 +234,7 @@ def _knows_all(replay: Replay, said: Sequence[Track]) -> bool:
 
 def _challenger(
     request: Request, tracks: Sequence[Track], progress: Progress, check: Check
-) -> Trained:
+) -> tuple[Trained, Course]:
     before = load_starts(request.champion / STARTS, feature_groups())
     fewer = [members for members in (1, 0) if members < request.members]
     for members in (request.members, *fewer):
@@ -244,8 +245,7 @@ def _challenger(
             trained = train(tracks, recipe, pace, check, tags=request.tags, course=course)
         except TooSlow:
             continue
-        course.forget()
-        return trained
+        return trained, course
     raise TrainingError("the members without networks have no pace to be too slow at")
 
 

@@ -15,7 +15,7 @@ from core import registry
 from core.analysis.features import FEATURE_VERSION
 from core.errors import TrainingError
 from core.learning import nightly
-from core.learning.ensemble.fitting import Recipe, no_check
+from core.learning.ensemble.fitting import Recipe, Studio, no_check
 from core.learning.ensemble.limits import Pace, TooSlow, bounded, step_difference
 from core.learning.nightly import Night, Request, learnable, merged, night
 from core.learning.proving.gate import Outcome
@@ -81,6 +81,7 @@ def spend(
     unprompted: frozenset[str] = frozenset(),
     lessons: Sequence[Taught] = (),
     progress: Progress = silent,
+    finished: Path | None = None,
 ) -> Night:
     """Spend a short night."""
     request = Request(
@@ -93,6 +94,7 @@ def spend(
         force=force,
         unprompted=unprompted,
         lessons=lessons,
+        finished=finished,
     )
     return night(request, labels, progress, no_check)
 
@@ -130,6 +132,25 @@ def test_good_labels_make_a_challenger(champion: Path, some_tracks: tuple[Track,
         Outcome.SKIPPED,
         "the model in use knows all that was said",
     )
+
+
+def test_killed_at_the_gate_it_is_not_trained_again(
+    champion: Path, some_tracks: tuple[Track, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is finished waits until the gate has spoken, and is gone then."""
+    labels = said(some_tracks[1::6])
+
+    def struck(stage: str, _done: int, _total: int) -> None:
+        if stage == "gate":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spend(champion, labels, "struck", progress=struck, finished=tmp_path)
+    monkeypatch.setattr(Studio, "train", lambda *_, **__: pytest.fail("it is trained again"))
+    outcome = spend(champion, labels, "again", finished=tmp_path)
+
+    assert outcome.version == "again"
+    assert not list(tmp_path.iterdir())
 
 
 def test_tags_of_a_library_teach_but_promise_nothing(
@@ -334,7 +355,8 @@ def test_where_networks_take_too_long_there_are_fewer(
     request = Request(champion=champion, out=champion, version="v", created="2026-01-02")
     for members in (3, 0):
         wanted = replace(request, members=members)
-        assert nightly._challenger(wanted, some_tracks, silent, no_check) == "trained"
+        trained, _ = nightly._challenger(wanted, some_tracks, silent, no_check)
+        assert trained == "trained"
 
     assert asked == [3, 1, 0, 0]
 
