@@ -12,8 +12,9 @@ setup: ## build .venv from requirements.lock
 run: setup ## watch the configured folder, or FOLDER=/some/dir, until Ctrl-C
 	@exec $(BIN)/genrewatch run $${FOLDER:+--folder "$$FOLDER"}
 
+# two processes, each with whole files of tests; what ARGS picks is seldom worth a second one
 test: setup ## all tests; ARGS="-k name" picks some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
 
 lint: setup ## style, types and the arrows between the rooms
 	@$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """What many tests share: waiting, a trained model, a house with the real daemon in it.
 
 A `house` is a folder of music, a state directory and a configuration of their own, with
-the daemon as a process, started as a user starts it. `model` is made once a session by the
-real `genrewatch train`; GENREWATCH_TEST_MODELS may name a folder to keep it in.
+the daemon as a process, started as a user starts it. `model` is made once a run by the real
+`genrewatch train`; GENREWATCH_TEST_MODELS may name a folder to keep it in.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ from core.library.files import FileRow
 from core.library.schema import open_library
 from core.library.writes import WriteRow
 from tests.audio import STYLES, make_audio
+from tests.once import made_at, made_once
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 180.0  # for anything that works in the end; a slow machine is no failure
@@ -309,10 +310,16 @@ class House:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `models` folder with one version, trained on takes that no test uses."""
+
+    def make(folder: Path) -> None:
+        trained = _train(tmp_path_factory.mktemp("trained"))
+        shutil.copytree(trained, folder, dirs_exist_ok=True)
+
     kept = os.environ.get("GENREWATCH_TEST_MODELS")
-    if kept and (Path(kept) / "champion").exists():
-        return Path(kept)
-    root = tmp_path_factory.mktemp("trained")
+    return made_at(Path(kept), make) if kept else made_once(tmp_path_factory, "models", make)
+
+
+def _train(root: Path) -> Path:
     samples = root / "samples"
     for style in STYLES:
         (samples / style).mkdir(parents=True)
@@ -325,10 +332,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = house.cli("train", "--sample-dir", samples, *options)
     house.close()
     assert done.returncode == 0, done.stderr
-    made = house.state / "models"
-    if kept:
-        shutil.copytree(made, kept, dirs_exist_ok=True)
-    return made
+    return house.state / "models"
 
 
 @pytest.fixture

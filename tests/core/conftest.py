@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import made_once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -37,9 +39,11 @@ def weights() -> None:
 
 @pytest.fixture(scope="session")
 def exported(weights: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the backbone, converted once a session."""
-    folder = tmp_path_factory.mktemp("made") / "backbone"
-    code, said = make_backbone("--out", str(folder))
-    assert code == 0, said
-    assert said["made"]
-    return folder
+    """The folder of the backbone, converted once a run."""
+
+    def make(folder: Path) -> None:
+        code, said = make_backbone("--out", str(folder / "backbone"))
+        assert code == 0, said
+        assert said["made"]
+
+    return made_once(tmp_path_factory, "converted", make) / "backbone"
