@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from core.library import batches, hearings
+from core.library import batches, feedback_log, hearings
 from daemon import genres
 from daemon.cli import cli
 from daemon.config import Policy
@@ -70,16 +70,26 @@ def command(house: PaperHouse, *arguments: str, answers: str = "") -> str:
     return done.output
 
 
-def edit_many(house: PaperHouse, *given: str, **whose: str) -> None:
-    """Give many files, as long as they are there, these genres in turn within one minute."""
+def arrive_many(house: PaperHouse, **whose: str) -> list[Path]:
     paths = [house.music / f"{number:02}.mp3" for number in range(MANY)]
     for path in paths:
         paper(path, f"{path.stem} audio", **whose)
     house.settle()
+    return paths
+
+
+def edit(house: PaperHouse, paths: list[Path], *given: str, **whose: str) -> None:
+    """Give files these genres in turn, by their own times within one minute."""
     for number, path in enumerate(paths):
         paper(path, f"{path.stem} audio", (given[number % len(given)],), **whose)
-        os.utime(path, (3600.0 + number, 3600.0 + number))
+        moment = 3600.0 + int(path.stem)
+        os.utime(path, (moment, moment))
     house.settle()
+
+
+def edit_many(house: PaperHouse, *given: str, **whose: str) -> None:
+    """Give many files, as long as they are there, these genres in turn within one minute."""
+    edit(house, arrive_many(house, **whose), *given, **whose)
 
 
 # the daemon -------------------------------------------------------------------------------
@@ -128,6 +138,19 @@ def test_an_answer_on_a_batch_lets_all_that_waits_be_judged_anew(house: PaperHou
 
     assert before == ["Polka"]
     assert guesses(house, [waiting]) == [BROAD]
+
+
+def test_the_first_words_of_a_batch_are_the_program_s_once_it_is_known(house: PaperHouse) -> None:
+    """Until the twenty-first they were taken for a person's; what waits is guessed at anew."""
+    (waiting,) = drop(house, "Jazz", artist="Ann")
+    paths = arrive_many(house, artist="Ann")
+    edit(house, paths[:12], BROAD, artist="Ann")
+    before = guesses(house, [waiting])
+    edit(house, paths[12:], "Polka", "Tango", artist="Ann")
+
+    assert before == [BROAD]
+    assert {word.whose for word in feedback_log.all_feedback(house.db)} == {"program"}
+    assert guesses(house, [waiting]) != [BROAD]
 
 
 def test_what_nobody_changed_is_not_judged_again(house: PaperHouse) -> None:
