@@ -1,6 +1,7 @@
 """What `status` says of the promise: on what it rests, and what happens meanwhile.
 
-Words and numbers made of the judge's footing; it decides nothing.
+Words and numbers made of the judge's footing; it decides nothing. The daemon, which has asked
+the model already, leaves them in the record; else a command would ask it of each label anew.
 """
 
 from typing import Any
@@ -8,13 +9,16 @@ from typing import Any
 from sqlite_utils import Database
 
 from core import registry
-from core.decision.promise import Promise, Source
+from core.decision.promise import Footing, Promise, Source
 from core.errors import ModelError
+from core.library import batches, evidence, runs, taxonomy
+from core.registry import Manifest
 from daemon.config import Policy
 from daemon.judge import Judge
 
-__all__ = ["promise_line", "promise_of"]
+__all__ = ["keep_promise", "promise_line", "promise_of"]
 
+KEPT = "promise"  # setting: what it was made of, and the document
 NOT_YET = "not enough evidence yet"
 ASKS = "nothing is written; up to three guesses a file wait in: genrewatch review"
 
@@ -27,10 +31,36 @@ def promise_of(db: Database, models: registry.Registry, policy: Policy) -> dict[
     if not isinstance(policy.threshold, str):
         return _document(policy.precision, "your threshold", policy.threshold, None, None)
     try:
-        found = Judge(db, models, policy).footing()
+        kept = runs.get_setting(db, KEPT)
+        if kept is not None and kept["of"] == _made_of(db, models.champion(), policy):
+            document: dict[str, Any] = kept["document"]
+            return document
+        return _founded(Judge(db, models, policy).footing(), policy)
     except ModelError as error:
         nothing = _document(policy.precision, NOT_YET, None, None, None)
         return nothing | {"trouble": str(error)}
+
+
+def keep_promise(db: Database, judge: Judge, policy: Policy) -> None:
+    """Leave what *judge* rests the promise on in the record; raises ModelError."""
+    if isinstance(policy.threshold, str):
+        made_of = _made_of(db, judge.model().manifest, policy)
+        document = _founded(judge.footing(), policy)
+        runs.set_setting(db, KEPT, {"of": made_of, "document": document})
+
+
+def _made_of(db: Database, manifest: Manifest, policy: Policy) -> list[Any]:
+    """What changes when the document would: the model, the words, what was heard, the options."""
+    return [
+        manifest.version,
+        policy.precision,
+        *taxonomy.newest_change(db),
+        *batches.newest_change(db),
+        *evidence.last_voiced(db),
+    ]
+
+
+def _founded(found: Footing, policy: Policy) -> dict[str, Any]:
     rests_on = NOT_YET if found.source is Source.NONE else found.source.value
     return _document(policy.precision, rests_on, found.threshold, found.evidence, found.own)
 

@@ -27,6 +27,7 @@ from daemon.following import offers, settle
 from daemon.jobs import BACKLOG, URGENT, Jobs
 from daemon.judge import Judge
 from daemon.processes import Workers
+from daemon.promises import keep_promise
 from daemon.rescans import Rescans
 from daemon.rescoring import Rescoring
 from daemon.scan import Scan, rules_of
@@ -258,6 +259,7 @@ class Supervisor:
             self._words = words
             self._look_back()
             self._follow()
+            self._keep_promise()
         lead = self._wall_lead()
         if lead < self._lead - SET_BACK_S:
             self._clock_set_back()
@@ -286,6 +288,13 @@ class Supervisor:
             done += [self._steps.follow(row, offer.genre, lot) for row in offer.files]
         if all(done):
             settle(self._db, newest)
+
+    def _keep_promise(self) -> None:
+        """After a word, let `status` know on what the promise rests, which is known here."""
+        try:
+            keep_promise(self._db, self._judge, self._config.policy)
+        except ModelError as error:  # status finds the same and tells it
+            log.info("no model to promise anything", reason=error.reason)
 
     def _look_back(self) -> None:
         """After a word, take a new model back that people correct more often than those before."""

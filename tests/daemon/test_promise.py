@@ -3,16 +3,18 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.library import feedback_log
+from core.decision.promise import Footing
+from core.library import feedback_log, runs
 from core.library.feedback_log import FeedbackRow
 from core.registry import Registry
 from daemon.config import Policy
 from daemon.judge import Judge
-from daemon.promises import promise_line, promise_of
+from daemon.promises import keep_promise, promise_line, promise_of
 from tests.factories import NOON
 from tests.puppets import PaperHouse, guess, paper
 
@@ -179,3 +181,52 @@ def test_a_model_that_cannot_say_is_a_trouble(house: PaperHouse) -> None:
 
     assert found["threshold"] is None
     assert "damaged" in found["trouble"]
+
+
+def test_status_takes_what_the_daemon_found_while_that_holds(
+    house: PaperHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each label would be asked about anew each time; another word or model ends it."""
+    names = [f"track {number}" for number in range(30)]
+    hear(house, names)
+    for name in names:
+        say(house, name, guess(name))
+    fresh = promise_of(house.db, models(house), PROMISE)
+    judge, asked = Judge(house.db, models(house), PROMISE), []
+    keep_promise(house.db, judge, PROMISE)
+    footing = Judge.footing
+
+    def counted(judge: Judge) -> Footing:
+        asked.append(1)
+        return footing(judge)
+
+    monkeypatch.setattr(Judge, "footing", counted)
+    kept = promise_of(house.db, models(house), PROMISE)
+    at_rest = len(asked)
+    promise_of(house.db, models(house), replace(PROMISE, precision=0.8))
+    say(house, names[0], "Zydeco")
+    after_a_word = promise_of(house.db, models(house), PROMISE)
+    house.new_model("two")
+    promise_of(house.db, models(house), PROMISE)
+
+    assert kept == fresh
+    assert at_rest == 0
+    assert len(asked) == 3
+    assert after_a_word != kept
+
+
+def test_the_daemon_keeps_it_after_each_word(house: PaperHouse) -> None:
+    """As a fresh reading has it."""
+    house.config = replace(house.config, policy=PROMISE)
+    house.reborn()
+    names = [f"track {number}" for number in range(3)]
+    hear(house, names)
+    for name in names:
+        say(house, name, guess(name))
+    house.settle()
+
+    kept = runs.get_setting(house.db, "promise")
+    runs.set_setting(house.db, "promise", None)
+
+    assert kept is not None
+    assert kept["document"] == promise_of(house.db, models(house), PROMISE)
