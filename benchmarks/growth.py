@@ -28,7 +28,7 @@ from core.library.witness import Witness
 from core.stamp import Stamp
 from daemon import processes
 from daemon.config import Config
-from daemon.writing import Pen, carry_out
+from daemon.life.writing import Pen, carry_out
 from tests.audio import ALL_FORMATS, make_audio, retag, suffix
 from tests.tagging import fill
 

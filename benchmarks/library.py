@@ -24,8 +24,8 @@ from core.library.files import FileRow
 from core.library.schema import writing
 from core.stamp import Stamp
 from daemon.config import Watch
-from daemon.scan import Scan, rules_of
-from daemon.watch import Watcher
+from daemon.watching.scan import Scan, rules_of
+from daemon.watching.watch import Watcher
 
 AN_ALBUM, ALBUMS_OF_AN_ARTIST = 12, 5
 MOST_TIMES, AIM_TIMES = 3.0, 1.5

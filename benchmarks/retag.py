@@ -28,9 +28,9 @@ from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.library.schema import open_library, writing
 from core.stamp import Stamp
-from daemon import meeting
 from daemon.config import Policy
-from daemon.judge import Judge
+from daemon.judging.judge import Judge
+from daemon.life import meeting
 
 AN_ALBUM, ALBUMS_OF_AN_ARTIST = 10, 2
 LIMIT_S = 0.1

@@ -38,7 +38,7 @@ from core.library.hearings import HearingRow
 from core.library.lessons import Learned
 from core.library.schema import open_library
 from daemon.config import Policy
-from daemon.learning_from import Reading, choose, queue_up
+from daemon.learning.learning_from import Reading, choose, queue_up
 
 __all__ = ["main", "measure"]
 

@@ -36,23 +36,25 @@ from core.stamp import Stamp
 from core.tags import WriteResult, journal
 from core.tags.journal import Witness, Writer
 from core.taxonomy import fold_all
-from daemon import following, meeting, processes, undoing
-from daemon.anew import judge_anew
-from daemon.arriving import keep_first_guess
-from daemon.audits import Audit
+from daemon import processes
 from daemon.backbone import backbone_folder, is_fully_heard
-from daemon.classification import Classification, Explanation
 from daemon.config import Config
-from daemon.explain import explanation
-from daemon.genres import require_names
-from daemon.judge import Judge, hearing_row, verdict_row
+from daemon.judging import following
+from daemon.judging.anew import judge_anew
+from daemon.judging.arriving import keep_first_guess
+from daemon.judging.classification import Classification, Explanation
+from daemon.judging.explain import explanation
+from daemon.judging.judge import Judge, hearing_row, verdict_row
+from daemon.life import meeting, undoing
+from daemon.life.retry import PASSING, tried_again_later
+from daemon.life.writing import Course, Lot, Pen, carry_out
 from daemon.limits import seconds_for
 from daemon.processes import Workers
-from daemon.retry import PASSING, tried_again_later
-from daemon.scan import is_on_lost_mount
-from daemon.status import Judged, judged
-from daemon.watch import Rules, walk
-from daemon.writing import Course, Lot, Pen, carry_out
+from daemon.telling.audits import Audit
+from daemon.telling.genres import require_names
+from daemon.telling.status import Judged, judged
+from daemon.watching.scan import is_on_lost_mount
+from daemon.watching.watch import Rules, walk
 
 if TYPE_CHECKING:
     from core.analysis import Probe

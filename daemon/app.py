@@ -95,9 +95,9 @@ class App:
         """Yield a desk with one worker, which ends with it."""
         from daemon import processes
         from daemon.acts import Desk
-        from daemon.holds import check_free
         from daemon.processes import Workers
-        from daemon.status import watched_now
+        from daemon.telling.status import watched_now
+        from daemon.watching.holds import check_free
 
         processes.one_thread_each(os.environ)
         options = self.config.workers
@@ -147,7 +147,7 @@ def set_up_logging(level: str, verbose: int) -> None:
 
 def _as_shown(_logger: Any, _name: str, event: Any) -> Any:
     """Escape what a name or a tag in a line of the log would tell the terminal to do."""
-    from daemon.show import readable
+    from daemon.showing.show import readable
 
     return {
         key: readable(value) if isinstance(value, str) and key != "exception" else value

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         cli.main(args=None if arguments is None else list(arguments), prog_name="genrewatch")
     except (GenrewatchError, Fault) as error:
-        from daemon.show import say
+        from daemon.showing.show import say
 
         known = told(error) if isinstance(error, Fault) else error
         say(f"genrewatch: {known}", err=True)
@@ -88,8 +88,8 @@ def run(app: App, folders: tuple[str, ...], service: bool) -> None:
 @click.pass_obj
 def status(app: App, as_json: bool) -> None:
     """show what is watched, what was done, and what needs you"""
-    from daemon import show
-    from daemon.status import collect, status_json
+    from daemon.showing import show
+    from daemon.telling.status import collect, status_json
 
     config, fault = app.config_or_defaults()
     found = collect(app.db, app.state, app.models, config, _now(), fault)
@@ -107,10 +107,10 @@ def status(app: App, as_json: bool) -> None:
 @click.pass_obj
 def stats(app: App, plot: str | None, as_json: bool) -> None:
     """show how far it has learned: wrong first guesses, the promise, last night"""
-    from daemon import show
-    from daemon.plot_stats import write_plot
-    from daemon.show_stats import show_stats
-    from daemon.stats import collect, stats_json
+    from daemon.showing import show
+    from daemon.showing.plot_stats import write_plot
+    from daemon.showing.show_stats import show_stats
+    from daemon.telling.stats import collect, stats_json
 
     found = collect(app.db, app.models, app.config.policy)
     if plot:
@@ -128,9 +128,9 @@ def stats(app: App, plot: str | None, as_json: bool) -> None:
 @click.pass_obj
 def classify(app: App, paths: tuple[str, ...], explain: bool, as_json: bool) -> None:
     """say what genre files are and how surely, writing nothing"""
-    from daemon import show
-    from daemon.show_why import show_why
-    from daemon.why import document
+    from daemon.judging.why import document
+    from daemon.showing import show
+    from daemon.showing.show_why import show_why
 
     found = []
     with app.desk() as desk, show.progress("Listening", files_named(app, paths)) as each:
@@ -195,7 +195,7 @@ def resume(app: App) -> None:
 def feedback(app: App, conflicts: bool, as_json: bool) -> None:
     """list what you said of genres, the oldest first"""
     from core.library.feedback_log import feedback_after
-    from daemon import show
+    from daemon.showing import show
 
     if conflicts:
         _show_conflicts(app, as_json=as_json)
@@ -213,8 +213,8 @@ def feedback(app: App, conflicts: bool, as_json: bool) -> None:
 def _show_conflicts(app: App, *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from daemon import show
-    from daemon.questions import contradictions
+    from daemon.showing import show
+    from daemon.telling.questions import contradictions
 
     found = contradictions(app.db)
     if as_json:
@@ -230,7 +230,7 @@ def report_each[Item](
     label: str, items: Sequence[Item], act: Callable[[Item], "Tagged"], *, as_json: bool
 ) -> None:
     """Do *act* for each item under a progress bar, tell of each, and exit 1 if any failed."""
-    from daemon import show
+    from daemon.showing import show
 
     done = []
     with show.progress(label, items) as each:
@@ -246,7 +246,7 @@ def report_each[Item](
 def files_named(app: App, paths: tuple[str, ...]) -> list[str]:
     """Return the files named on the command line, or one a line on standard input."""
     from daemon.acts import expand_paths
-    from daemon.scan import rules_of
+    from daemon.watching.scan import rules_of
 
     names: Iterable[str] = paths
     if not paths or paths == ("-",):
@@ -273,9 +273,9 @@ def _now() -> datetime:
 
 
 def _add_other_commands() -> None:
-    from daemon import cli_genres, cli_learn, cli_model, cli_review, cli_setup, cli_undo
+    from daemon.commands import genres, learn, model, review, setup, undo
 
-    for module in (cli_undo, cli_review, cli_genres, cli_learn, cli_model, cli_setup):
+    for module in (undo, review, genres, learn, model, setup):
         for command in module.COMMANDS:
             cli.add_command(command)
 

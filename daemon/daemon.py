@@ -18,19 +18,20 @@ from core.library import runs
 from core.library.backup import trouble_of
 from core.library.codec import time_text
 from core.library.faults import RESTORE, Fault, told
-from daemon import processes, training
+from daemon import processes
 from daemon.app import App, set_up_logging
 from daemon.backbone import backbone_trouble
 from daemon.config import Config, expand
 from daemon.first_run import ask_at_first_run
-from daemon.patience import WAITS, Machine
-from daemon.power import on_battery
+from daemon.learning import training
+from daemon.learning.patience import WAITS, Machine
+from daemon.learning.power import on_battery
+from daemon.learning.schedule import missed_night, start_over, start_schedule
+from daemon.life.steps import Clock
 from daemon.processes import Workers
 from daemon.restore import back_up_daily
-from daemon.schedule import missed_night, start_over, start_schedule
-from daemon.show import readable, say
+from daemon.showing.show import readable, say
 from daemon.state import State, locked
-from daemon.steps import Clock
 from daemon.supervisor import Supervisor
 
 __all__ = ["run_daemon"]

@@ -17,7 +17,7 @@ from core.errors import ConfigError
 from core.library import runs
 from daemon import config as configuration
 from daemon.app import App
-from daemon.show import say
+from daemon.showing.show import say
 
 __all__ = ["ask_at_first_run", "with_best_guess"]
 

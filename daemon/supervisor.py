@@ -19,23 +19,24 @@ from core.library import feedback_log, runs
 from core.library.faults import RESTORE, Fault, told
 from core.stamp import Stamp
 from core.tags.journal import Witness, Writer
-from daemon import meeting, processes
-from daemon.backlog import Backlog
+from daemon import processes
 from daemon.config import Config, expand
-from daemon.folders import Folders
-from daemon.following import offers, settle
-from daemon.jobs import BACKLOG, URGENT, Jobs
-from daemon.judge import Judge
+from daemon.judging.following import offers, settle
+from daemon.judging.judge import Judge
+from daemon.learning.turning_back import go_back_if_worse
+from daemon.life import meeting
+from daemon.life.jobs import BACKLOG, URGENT, Jobs
+from daemon.life.rescoring import Rescoring
+from daemon.life.steps import Clock, Steps
+from daemon.life.writing import Lot
 from daemon.processes import Workers
-from daemon.promises import keep_promise
-from daemon.rescans import Rescans
-from daemon.rescoring import Rescoring
-from daemon.scan import Scan, rules_of
-from daemon.steps import Clock, Steps
-from daemon.turning_back import go_back_if_worse
-from daemon.volumes import volume_of
-from daemon.watch import Watcher
-from daemon.writing import Lot
+from daemon.telling.promises import keep_promise
+from daemon.watching.backlog import Backlog
+from daemon.watching.folders import Folders
+from daemon.watching.rescans import Rescans
+from daemon.watching.scan import Scan, rules_of
+from daemon.watching.volumes import volume_of
+from daemon.watching.watch import Watcher
 
 if TYPE_CHECKING:
     pass

@@ -33,7 +33,7 @@ from core.tags.swap import exchange
 from daemon import processes
 from daemon.acts import Desk
 from daemon.config import Config, Model, Policy, Watch
-from daemon.steps import Clock
+from daemon.life.steps import Clock
 from daemon.supervisor import Supervisor
 
 __all__ = ["FAINT", "GENRES", "Crash", "PaperHouse", "Worker", "guess", "paper", "read_paper"]

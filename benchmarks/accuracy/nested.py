@@ -88,7 +88,7 @@ def model(bench: Bench, fold: int, *, rich: bool) -> Trained:
 def said(trained: Trained, tracks: Sequence[Track]) -> Said:
     """Return what the program would say of *tracks* with this model, and whether it would write.
 
-    Step by step what `daemon.judge` does, without a record.
+    Step by step what `daemon.judging.judge` does, without a record.
     """
     weights = np.array(trained.ensemble.weights)
     scores = scores_of(trained.ensemble, tracks)

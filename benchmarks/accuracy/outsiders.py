@@ -28,7 +28,7 @@ from core.library.hearings import HearingRow
 from core.library.schema import open_library
 from core.registry import Registry
 from daemon.config import Policy
-from daemon.judge import Judge
+from daemon.judging.judge import Judge
 
 __all__ = ["rows"]
 
@@ -39,7 +39,7 @@ JUDGING = (
     "core.learning.train",
     "core.learning.ensemble.export",
     "core.learning.ensemble.outsiders",
-    "daemon.judge",
+    "daemon.judging.judge",
 )
 
 

@@ -45,7 +45,7 @@ from core.learning.nets.networks import use_cores
 from core.learning.tracks.dataset import Track
 from core.learning.train import train
 from core.registry import Registry
-from daemon.training import finish
+from daemon.learning.training import finish
 
 __all__ = ["Case", "main", "measure", "spent"]
 

@@ -31,14 +31,15 @@ from core.library.schema import open_library
 from core.stamp import Stamp
 from core.tags import TagReading
 from core.tags.journal import Writer
-from daemon import processes, training
+from daemon import processes
 from daemon.acts import Desk
-from daemon.audits import Audit, due
 from daemon.config import Config, Policy, Watch
+from daemon.learning import training
+from daemon.life.steps import Clock
+from daemon.life.writing import Lot
 from daemon.state import State
-from daemon.steps import Clock
 from daemon.supervisor import Supervisor
-from daemon.writing import Lot
+from daemon.telling.audits import Audit, due
 from tests.puppets import paper, prepare, prepare_back, read_paper, take_place
 
 __all__ = ["House", "room"]

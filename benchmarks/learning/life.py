@@ -26,7 +26,7 @@ from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.taxonomy import fold, fold_all
 from daemon.config import Policy
-from daemon.judge import Judge
+from daemon.judging.judge import Judge
 
 __all__ = ["CONDITIONS", "LIVING", "Condition", "Diary", "live", "lived"]
 

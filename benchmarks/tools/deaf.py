@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from daemon import cli, daemon
 from daemon.supervisor import Supervisor
-from daemon.watch import Watcher
+from daemon.watching.watch import Watcher
 
 
 def main(arguments: list[str]) -> None:

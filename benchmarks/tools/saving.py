@@ -25,7 +25,7 @@ from core.tags import journal
 from core.tags.formats import read
 from daemon import processes
 from daemon.config import Config
-from daemon.writing import Pen, carry_out
+from daemon.life.writing import Pen, carry_out
 from tests.audio import genres_in, make_audio, retag, suffix
 from tests.tagging import fill, others, packets
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from core.decision.auditing import Why
 from core.taxonomy import fold, is_name
 from daemon.acts import Desk, Tagged
-from daemon.audits import Audit
+from daemon.life.writing import Lot
 from daemon.review.asking import Enough, prompted
-from daemon.show import counted, progress, say, show_tagged
-from daemon.writing import Lot
+from daemon.showing.show import counted, progress, say, show_tagged
+from daemon.telling.audits import Audit
 
 __all__ = ["ask_audits", "numbers"]
 

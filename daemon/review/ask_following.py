@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from daemon.acts import Desk
-from daemon.following import Offer
+from daemon.judging.following import Offer
+from daemon.life.writing import Lot
 from daemon.review.asking import prompted
-from daemon.show import counted, progress, say, show_tagged
-from daemon.writing import Lot
+from daemon.showing.show import counted, progress, say, show_tagged
 
 __all__ = ["ask_to_follow"]
 

@@ -9,7 +9,7 @@ from core.decision.conflicts import Conflict
 from core.decision.vocabulary import Rename
 from core.library.batches import Batch
 from daemon.review.asking import prompted
-from daemon.show import counted, local_time, say
+from daemon.showing.show import counted, local_time, say
 
 __all__ = ["ask_of_batches", "ask_of_renames", "show_conflicts"]
 

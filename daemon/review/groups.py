@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.taxonomy import fold
-from daemon.status import GUESSES, Judged, review_json
+from daemon.telling.status import GUESSES, Judged, review_json
 
 __all__ = ["By", "Group", "Guess", "by_album", "group_json", "grouped", "one_by_one"]
 

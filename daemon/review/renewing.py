@@ -7,10 +7,10 @@ from sqlite_utils import Database
 
 from core.library import files
 from daemon.acts import Desk
-from daemon.anew import by_album, judge_anew
-from daemon.judge import Judge
-from daemon.show import progress
-from daemon.status import Judged
+from daemon.judging.anew import by_album, judge_anew
+from daemon.judging.judge import Judge
+from daemon.showing.show import progress
+from daemon.telling.status import Judged
 
 __all__ = ["renew", "renew_at"]
 

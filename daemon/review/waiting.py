@@ -8,7 +8,7 @@ from core.decision.vocabulary import vocabulary
 from core.library import feedback_log, files, hearings, taxonomy, writes
 from core.library.files import FileRow
 from core.taxonomy import KNOWN, fold
-from daemon.status import GUESSES, Judged, judged
+from daemon.telling.status import GUESSES, Judged, judged
 
 __all__ = ["guesses_of", "known_genres", "parents_of", "unsure"]
 

@@ -15,11 +15,11 @@ from core.decision.batches import MANY
 from core.library.files import FileRow
 from core.taxonomy import fold, is_name
 from daemon.acts import Desk, Tagged
+from daemon.life.writing import Lot
 from daemon.review.asking import prompted, yes
 from daemon.review.groups import By, Group, Guess, by_album, one_by_one
 from daemon.review.renewing import renew_at
-from daemon.show import counted, percent, progress, say, show_tagged
-from daemon.writing import Lot
+from daemon.showing.show import counted, percent, progress, say, show_tagged
 
 __all__ = ["Act", "Answer", "Walk", "meaning", "walk_through"]
 

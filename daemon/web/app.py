@@ -20,10 +20,10 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
 from core.errors import GenrewatchError
-from daemon.classification import Classification
+from daemon.judging.classification import Classification
+from daemon.judging.why import document
 from daemon.web.guard import Guard
 from daemon.web.shown import shown
-from daemon.why import document
 
 __all__ = ["Classify", "create_app"]
 

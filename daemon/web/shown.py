@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from core.decision.policy import EVEN
 from core.decision.verdict import GenreConfidence
-from daemon.classification import Classification, SegmentView
-from daemon.why import Section, sections
+from daemon.judging.classification import Classification, SegmentView
+from daemon.judging.why import Section, sections
 
 __all__ = ["Bar", "Result", "Tile", "shown"]
 

@@ -15,9 +15,9 @@ from core.library.hearings import HearingRow
 from core.library.schema import open_library
 from core.registry import Registry, base_dir
 from core.tags.journal import Writer
-from daemon import meeting
 from daemon.acts import Desk
 from daemon.config import Config, Model
+from daemon.life import meeting
 from daemon.processes import PROBE, Workers
 from tests.audio import genres_in, make_audio
 from tests.factories import NOON, file_row

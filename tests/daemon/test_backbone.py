@@ -12,7 +12,6 @@ import pytest
 from core import registry
 from core.errors import ModelError
 from core.library.hearings import HearingRow
-from daemon import training
 from daemon.backbone import (
     backbone_folder,
     backbone_trouble,
@@ -21,6 +20,7 @@ from daemon.backbone import (
     open_models,
 )
 from daemon.config import Config, Model
+from daemon.learning import training
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 

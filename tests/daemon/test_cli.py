@@ -18,7 +18,7 @@ from core.library.feedback_log import FeedbackRow
 from core.library.schema import open_library
 from daemon.app import set_up_logging
 from daemon.cli import SECTIONS, cli, main
-from daemon.questions import contradictions
+from daemon.telling.questions import contradictions
 from tests.audio import make_audio
 from tests.factories import NOON, file_row, stamp
 

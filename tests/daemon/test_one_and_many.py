@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from core.library.lessons import Progress
 from daemon.cli import cli
-from daemon.learning_from import Heard
-from daemon.show import counted, does
-from daemon.taught import Doubted, doubt_lines, heard_lines
+from daemon.commands.taught import Doubted, doubt_lines, heard_lines
+from daemon.learning.learning_from import Heard
+from daemon.showing.show import counted, does
 from tests.puppets import FAINT, PaperHouse, paper
 
 

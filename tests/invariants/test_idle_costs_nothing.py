@@ -23,10 +23,12 @@ HEAVY = (
     *("ai_edge_litert", "tflite_runtime", "mutagen", "pandas", "matplotlib"),
 )
 RESIDENT = (
-    *("daemon.cli", "daemon.daemon", "daemon.supervisor", "daemon.steps", "daemon.scan"),
-    *("daemon.schedule", "daemon.training", "daemon.judge", "daemon.meeting", "daemon.status"),
-    *("daemon.writing", "daemon.reading", "daemon.listening", "daemon.undoing", "daemon.history"),
-    *("daemon.show", "daemon.acts", "daemon.watch", "daemon.service", "daemon.doctor"),
+    *("daemon.cli", "daemon.daemon", "daemon.supervisor", "daemon.life.steps"),
+    *("daemon.watching.scan", "daemon.learning.schedule", "daemon.learning.training"),
+    *("daemon.judging.judge", "daemon.life.meeting", "daemon.telling.status"),
+    *("daemon.life.writing", "daemon.life.reading", "daemon.life.listening", "daemon.life.undoing"),
+    *("daemon.telling.history", "daemon.showing.show", "daemon.acts", "daemon.watching.watch"),
+    *("daemon.service", "daemon.commands.doctor"),
     *("core.library.schema", "core.tags.journal", "core.registry", "core.decision.memory"),
 )
 LOADED = """

@@ -19,7 +19,7 @@ from core.decision.testimony import unprompted
 from core.library import feedback_log, files, hearings
 from core.names import Keys
 from daemon.acts import Lot
-from daemon.judge import Judge
+from daemon.judging.judge import Judge
 from tests import puppets
 from tests.puppets import GENRES, PaperHouse, guess, paper, read_paper
 

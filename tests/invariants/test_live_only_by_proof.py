@@ -16,9 +16,10 @@ import pytest
 from core import registry
 from core.errors import ModelError, TrainingError
 from core.library import feedback_log, runs
-from daemon import processes, training
+from daemon import processes
 from daemon.config import Config, Training
-from daemon.patience import NO_START, WAITS, Machine
+from daemon.learning import training
+from daemon.learning.patience import NO_START, WAITS, Machine
 from daemon.state import State, locked
 from tests.conftest import until
 from tests.puppets import GENRES, PaperHouse, guess, paper

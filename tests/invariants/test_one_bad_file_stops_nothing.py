@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from daemon import meeting, processes
+from daemon import processes
+from daemon.life import meeting
 from daemon.processes import Workers
 from tests.puppets import PaperHouse, _hearing, _probe, guess, paper, read_paper
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.scan import Found
+from daemon.watching.scan import Found
 from tests.puppets import PaperHouse, guess, paper, read_paper
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from core.library import writes
-from daemon.lifecycle import LINK, Stage
+from daemon.life.lifecycle import LINK, Stage
 from tests.puppets import PaperHouse, guess, paper, read_paper
 
 NAMES = ("a.mp3", "b.mp3", "sub/c.mp3")

@@ -16,7 +16,7 @@ from core.library.files import remember_track
 from core.library.hearings import HearingRow
 from core.library.schema import open_library
 from core.names import keys_of
-from daemon import meeting
+from daemon.life import meeting
 from tests.factories import NOON
 
 SECOND = 10**9

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.library.hearings import VerdictRow
 from daemon.review.groups import By, Group, by_album, grouped, one_by_one
-from daemon.status import Judged
+from daemon.telling.status import Judged
 from tests.factories import file_row
 
 

@@ -15,14 +15,14 @@ from core.library.files import FileRow
 from core.library.hearings import VerdictRow
 from daemon.acts import Tagged
 from daemon.cli import cli
+from daemon.life.undoing import chosen, chosen_acts
+from daemon.life.writing import Lot
 from daemon.review.asking import Enough
 from daemon.review.groups import grouped
 from daemon.review.renewing import renew_at
 from daemon.review.waiting import known_genres, unsure
 from daemon.review.walk import Act, meaning, walk_through
-from daemon.status import Judged
-from daemon.undoing import chosen, chosen_acts
-from daemon.writing import Lot
+from daemon.telling.status import Judged
 from tests.factories import NOON, file_row
 from tests.filehouse import in_memory
 from tests.puppets import FAINT, GENRES, PaperHouse, guess, paper, read_paper

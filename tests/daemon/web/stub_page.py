@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from core.decision.verdict import GenreConfidence
-from daemon.classification import Classification, SegmentView
+from daemon.judging.classification import Classification, SegmentView
 from daemon.web import create_app, serve
 
 GENRES = ("jazz", "blues", "classical", "country", "disco", "hiphop", "metal", "pop", "rock")

@@ -15,7 +15,7 @@ from core.decision.explain import BlockShare
 from core.decision.memory import Evidence
 from core.decision.verdict import GenreConfidence
 from core.errors import AudioError
-from daemon.classification import (
+from daemon.judging.classification import (
     Classification,
     Explanation,
     MemberView,

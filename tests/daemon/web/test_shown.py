@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.decision.verdict import GenreConfidence
-from daemon.classification import Classification, SegmentView
+from daemon.judging.classification import Classification, SegmentView
 from daemon.web.shown import clock, shown
 
 

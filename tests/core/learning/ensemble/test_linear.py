@@ -11,7 +11,7 @@ from core.analysis.features import FEATURES
 from core.analysis.runtime import Ensemble
 from core.decision.explain import by_block
 from core.errors import ModelError
-from daemon.explain import linear_of
+from daemon.judging.explain import linear_of
 
 
 def test_the_kept_linear_member_says_what_the_exported_one_does(model_dir: Path) -> None:
