@@ -6,6 +6,7 @@ the trainer from starting is one stated reason, however many nights it lasts.
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,14 +111,12 @@ class Background:
             self._thread.join()
 
     def _run(self) -> None:
-        db = open_library(self._state.library)
         try:
-            outcome = self._night(db)
+            with closing(open_library(self._state.library)) as db:
+                outcome = self._night(db)
             log.info("nightly training", outcome=outcome.outcome, reason=outcome.reason)
         except GenrewatchError as error:
             log.warning("no training tonight", reason=error.reason)
-        finally:
-            db.close()
 
     def _night(self, db: Database) -> Outcome:
         """Wait for the machine where there is something to learn, then train."""

@@ -6,6 +6,7 @@ it does, the model in use is the one before or the one that was proven, and neve
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -231,6 +232,21 @@ def test_a_night_is_given_up_with_its_reason(
         "the machine is busy (load 3.0 per core)",
     )
     assert champion(house) == "one"
+
+
+def test_a_night_without_a_record_is_a_reason_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may be away by night; the next one tries again."""
+    ended: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", ended.append)
+    (tmp_path / "library.db").mkdir()
+    trainer = training.Background(State(root=tmp_path), Config(), IDLE)
+
+    trainer.start()
+    trainer.stop()
+
+    assert ended == []
 
 
 def test_a_night_ends_with_the_daemon(house: PaperHouse, monkeypatch: pytest.MonkeyPatch) -> None:
