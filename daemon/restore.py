@@ -50,7 +50,8 @@ class Restored:
             told.append(f"Lines of the log that could not be read: {self.replayed.unreadable}.")
         told.append(
             "Lost is what was heard and judged since; it is made anew as the folders are "
-            "looked at again."
+            "looked at again. What you said since of what genres mean and belong to, and whose a "
+            "batch of edits is, must be said again."
         )
         return tuple(told)
 

@@ -123,6 +123,7 @@ def test_restore_says_what_came_back_and_what_is_lost(state: State) -> None:
     assert "The record is the backup of 2026-05-01." in said
     assert "by their genre only: 1; words of yours: 1" in said
     assert "Lost is what was heard and judged since" in said
+    assert "must be said again" in said
 
 
 def test_a_lost_record_learns_from_the_log(state: State) -> None:
