@@ -149,6 +149,18 @@ def test_what_was_settled_is_offered_no_more_until_something_is_said(house: Pape
     assert [len(offer.files) for offer in house.desk.offers()] == [4]
 
 
+def test_a_word_that_an_undo_says_again_is_no_new_word(house: PaperHouse) -> None:
+    """It was asked about when it was said."""
+    first, *_ = tagged(house, 3)
+    retag(house, first, "Zydeco")
+    settle(house.db, house.desk.last_word())
+    house.desk.tag(str(first), ("Cajun",), house.now(), dry_run=False)
+    house.desk.undo(str(first), house.now(), dry_run=False)
+
+    assert house.kinds(first) == ["correction", "label", "label"]
+    assert house.desk.offers() == ()
+
+
 def test_what_is_said_while_it_asks_is_asked_about_next_time(house: PaperHouse) -> None:
     """The daemon goes on while a person answers."""
     first, second, *_ = tagged(house, 6)
