@@ -51,10 +51,7 @@ def run_daemon(app: App, folders: tuple[str, ...], *, service: bool) -> None:
         config = app.with_folders(folders)
         set_up_logging(config.log.level, app.verbose)
     except ConfigError as error:
-        if not service:
-            raise
-        runs.set_setting(app.db, "config_error", str(error))
-        log.error("broken configuration", reason=str(error))
+        _end_for(error, app, service=service)
         return
     busy = LibraryError(
         "a daemon is running with this state already", str(app.state.root), "stop it first"
@@ -62,11 +59,21 @@ def run_daemon(app: App, folders: tuple[str, ...], *, service: bool) -> None:
     try:
         with locked(app.state.daemon_lock, busy):
             _watch(app, config)
+    except ConfigError as error:
+        _end_for(error, app, service=service)
     except (LibraryError, Fault) as error:
         known = told(error, str(app.state.library)) if isinstance(error, Fault) else error
         if not service or known.remedy != RESTORE:
             raise known from error
         log.error("damaged record", reason=str(known))
+
+
+def _end_for(error: ConfigError, app: App, *, service: bool) -> None:
+    """Raise the *error*; as a service, keep it for `status` instead."""
+    if not service:
+        raise error
+    runs.set_setting(app.db, "config_error", str(error))
+    log.error("broken configuration", reason=str(error))
 
 
 def _watch(app: App, config: Config) -> None:

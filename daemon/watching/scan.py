@@ -14,6 +14,7 @@ from datetime import datetime
 import structlog
 from sqlite_utils import Database
 
+from core.errors import ConfigError
 from core.library import files, runs
 from core.library.files import AT_REST, FileRow, Noted
 from core.library.schema import writing
@@ -68,13 +69,13 @@ class Scan:
         """Make the folders that were never watched and are absent; record that all are watched.
 
         One that was watched before and is absent is a lost mount: made anew, it would be
-        taken for the folder, and what comes back later for new music.
+        taken for the folder, and what comes back later for new music. Raises ConfigError.
         """
         for folder in self.folders:
             if files.folder(self._db, folder) is None:
                 if unmounted(folder):  # made now, it would be hidden below its volume
                     continue
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103  odd bytes survive
+                _make(folder)
             files.watch_folder(self._db, folder, self._now())
 
     def all(self) -> Iterator[Found | Gone]:
@@ -217,6 +218,14 @@ def is_on_lost_mount(db: Database, folders: Iterable[str], path: str) -> bool:
     """Say whether *path* lies in one of the watched *folders* that is away as a whole."""
     folder = _folder_of(folders, path)
     return folder is not None and not _is_present(db, folder)
+
+
+def _make(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103  odd bytes survive
+    except OSError as error:
+        what = f"the folder cannot be made ({error.strerror})"
+        raise ConfigError(what, folder, "make it, or name another to watch") from error
 
 
 def _folder_of(folders: Iterable[str], path: str) -> str | None:

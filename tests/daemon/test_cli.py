@@ -262,6 +262,19 @@ def test_an_undo_record_goes_only_when_the_person_says_so(state: Path) -> None:
     assert "Nothing to forget" in run(state, "undo", "--forget", "/m/a.mp3", "-y").stdout
 
 
+def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(state: Path, tmp_path: Path) -> None:
+    """A service ends without an error, and status tells it."""
+    (tmp_path / "a.mp3").write_bytes(b"x")
+    within = str(tmp_path / "a.mp3" / "music")
+
+    result = run(state, "run", "--folder", within)
+
+    assert isinstance(result.exception, ConfigError)
+    assert str(result.exception).startswith(f"{within}: the folder cannot be made (")
+    assert run(state, "run", "--service", "--folder", within).exit_code == 0
+    assert "the folder cannot be made" in run(state, "status").stdout
+
+
 def test_history_is_one_document(state: Path) -> None:
     """Or a line each, with the cause and whose the genre is."""
     written(state)
