@@ -234,9 +234,9 @@ def _against(figures: dict[str, float]) -> list[str]:
     against = []
     if figures["gain_low"] < -MARGIN:
         against.append(
-            f"on {figures['tracks']:.0f} held-out tracks it is right {figures['gain']:+.1%} more"
-            f" often, and with chance allowed for perhaps {figures['gain_low']:+.1%}"
-            f" (at most {-MARGIN:+.0%} is let through)"
+            f"on {figures['tracks']:.0f} held-out tracks it is right {_often(figures['gain'])},"
+            f" and with chance allowed for perhaps {_often(figures['gain_low'])}"
+            f" (at most {100 * MARGIN:.0f} less are let through)"
         )
     for name, since in (("labels", ""), ("newest", " since the last training")):
         if figures[f"{name}_loss_by_chance"] < DOUBT:
@@ -253,6 +253,11 @@ def _against(figures: dict[str, float]) -> list[str]:
     return against
 
 
+def _often(gain: float) -> str:
+    """A change of accuracy as people say it."""
+    return f"{100 * abs(gain):.1f} points {'more' if gain > 0 else 'less'} often"
+
+
 def _against_parts(held: _Held) -> list[str]:
     """What was lost where neither a new genre nor a corrected error can make it good."""
     parts = {
@@ -266,7 +271,7 @@ def _against_parts(held: _Held) -> list[str]:
         right = held.was[mine], held.now[mine], held.groups[mine]
         gain, _, _ = evaluate.paired_gain(*right)
         if gain < -MARGIN and loss_by_chance(*right) < DOUBT:
-            against.append(f"on the {mine.sum()} tracks {which} it is right {gain:+.1%} more often")
+            against.append(f"on the {mine.sum()} tracks {which} it is right {_often(gain)}")
     return against
 
 

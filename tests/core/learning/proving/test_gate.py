@@ -77,7 +77,8 @@ def test_a_worse_challenger_is_refused(seed: int) -> None:
     decision = compare(evidence(words(TRUTH, 0.7, seed=seed), bad, TRUTH))
 
     assert decision.outcome is Outcome.REFUSED
-    assert decision.reasons
+    assert "points less often, and with chance allowed for perhaps" in decision.reasons[0]
+    assert "(at most 3 less are let through)" in decision.reasons[0]
 
 
 def test_poisoned_labels_are_refused() -> None:
