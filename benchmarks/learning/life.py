@@ -33,10 +33,17 @@ __all__ = ["CONDITIONS", "LIVING", "Condition", "Diary", "live", "lived"]
 NIGHT = 50  # files between two nights
 CODE = ("core.learning.nightly", "core.learning.ensemble.export", "core.decision.batches")
 HERE = Path(__file__).parents[2]
+
+
+def _module(path: Path) -> str:
+    """Return how Python calls the module at *path*."""
+    return ".".join(path.relative_to(HERE).with_suffix("").parts)
+
+
 # Whatever a life hangs on; the program's resident, which imports most of it, and this room.
 LIVING = (
     *CODE,
-    *(f"daemon.{path.stem}" for path in sorted((HERE / "daemon").glob("*.py"))),
+    *(_module(path) for path in sorted((HERE / "daemon").rglob("*.py"))),
     *(
         f"benchmarks.learning.{name}"
         for name in ("house", "library", "life", "namesakes", "people")
