@@ -3,9 +3,8 @@
 Heavy imports stand inside the commands: a spawned worker imports this file again.
 """
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,12 @@ import click
 
 from core.errors import GenrewatchError
 from daemon.app import App, set_up_logging
+from daemon.commands.files import exit_if_any, files_named, report_each
 
 if TYPE_CHECKING:
-    from daemon.acts import Tagged
+    pass
 
-__all__ = ["cli", "files_named", "main", "report_each"]
+__all__ = ["cli", "main"]
 
 SECTIONS = {
     "Every day": ("run", "status", "classify", "tag", "undo", "history", "pause", "resume"),
@@ -142,7 +142,7 @@ def classify(app: App, paths: tuple[str, ...], explain: bool, as_json: bool) -> 
                     show_why(found[-1])
     if as_json:
         show.print_json([document(item, explain=explain) for item in found])
-    _exit_if_any(item.decision == "error" for item in found)
+    exit_if_any(item.decision == "error" for item in found)
 
 
 @cli.command()
@@ -226,46 +226,11 @@ def _show_conflicts(app: App, *, as_json: bool) -> None:
         click.echo("Your words do not contradict each other.")
 
 
-def report_each[Item](
-    label: str, items: Sequence[Item], act: Callable[[Item], "Tagged"], *, as_json: bool
-) -> None:
-    """Do *act* for each item under a progress bar, tell of each, and exit 1 if any failed."""
-    from daemon.showing import show
-
-    done = []
-    with show.progress(label, items) as each:
-        for item in each:
-            done.append(act(item))
-            if not as_json:
-                show.show_tagged(done[-1])
-    if as_json:
-        show.print_json([show.tagged_json(tagged) for tagged in done])
-    _exit_if_any(tagged.failed for tagged in done)
-
-
-def files_named(app: App, paths: tuple[str, ...]) -> list[str]:
-    """Return the files named on the command line, or one a line on standard input."""
-    from daemon.acts import expand_paths
-    from daemon.watching.scan import rules_of
-
-    names: Iterable[str] = paths
-    if not paths or paths == ("-",):
-        if sys.stdin.isatty():
-            raise click.UsageError("name a file or folder, or give paths on standard input")
-        names = [os.fsdecode(line.rstrip(b"\n")) for line in sys.stdin.buffer if line.strip()]
-    return list(expand_paths(names, rules_of(app.config.watch)))
-
-
 def _set_paused(app: App, paused: bool) -> None:
     from core.library.runs import set_setting
 
     set_setting(app.db, "paused", paused)
     click.echo("Paused; go on with: genrewatch resume" if paused else "Going on.")
-
-
-def _exit_if_any(failures: Iterable[bool]) -> None:
-    if any(failures):
-        sys.exit(1)
 
 
 def _now() -> datetime:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.app import App
+from daemon.commands.files import files_named, report_each
 
 if TYPE_CHECKING:
     from daemon.acts import Desk, Tagged
@@ -93,7 +94,6 @@ def _choices(
     guesses: bool,
 ) -> "list[Choice]":
     from core.library import lots, writes
-    from daemon.cli import files_named
     from daemon.life.undoing import chosen, chosen_acts, chosen_at, chosen_since, moment_of
 
     if paths:
@@ -108,7 +108,6 @@ def _choices(
 
 
 def _undo(app: App, choices: "list[Choice]", *, dry_run: bool, as_json: bool) -> None:
-    from daemon.cli import report_each
 
     if not choices and not as_json:
         click.echo("Nothing to undo.")
@@ -139,7 +138,6 @@ def _judge_anew(app: App, desk: "Desk", paths: list[str]) -> None:
 def _forget(
     app: App, paths: tuple[str, ...], before: str | None, *, yes: bool, dry_run: bool
 ) -> None:
-    from daemon.cli import files_named
     from daemon.life.undoing import forget, forgettable, moment_of
 
     moment = None if before is None else moment_of(before, _now())

@@ -7,16 +7,14 @@ is softened by what the model before says of it. Knows no network and no fold.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from core.learning.ensemble.recipe import Recipe
 from core.learning.tracks.dataset import Track
-
-if TYPE_CHECKING:
-    from core.learning.ensemble.fitting import Recipe
 
 __all__ = ["Epochs", "Rows", "class_weight", "one_hot", "softened", "split_weight", "targets"]
 
@@ -48,7 +46,7 @@ class Rows:
 class Epochs(keras.utils.PyDataset):  # type: ignore[misc]
     """An epoch: *draws* random segments of every track, mixed in pairs, labels softened."""
 
-    def __init__(self, rows: Rows, recipe: "Recipe", seed: int) -> None:
+    def __init__(self, rows: Rows, recipe: Recipe, seed: int) -> None:
         super().__init__()
         self.rows, self.recipe = rows, recipe
         self._random = np.random.default_rng(seed)
