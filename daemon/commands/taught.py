@@ -293,14 +293,13 @@ def _what_now(result: Result) -> list[str]:
 
 
 def in_short(result: Result) -> str:
-    """Say in one line what the training brought: `status` shows it."""
+    """Say in one line what the training brought: `status` shows it beside the last training."""
     f = result.figures
-    end = f"{result.outcome}: {result.reason}"
     if not f:
-        return end
+        return f"{result.outcome}: {result.reason}"
     return (
         f"on its tags, of artists not met, right before {_share(f, 'before')},"
-        f" after {_share(f, 'after')}; {end}"
+        f" after {_share(f, 'after')}; {result.outcome}"
     )
 
 

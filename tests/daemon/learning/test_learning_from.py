@@ -318,6 +318,8 @@ def test_what_was_heard_is_looked_through_trained_on_and_reported(
     assert "the tags of 70 tracks by 48 artists" in words.stdout
     assert "before 50.0% [50.0-50.0], after 50.0% [50.0-50.0]; +50.0 points" in words.stdout
     assert "refused: it is no better" in words.stdout
+    assert "1 file heard" in run(tmp_path, "status").stdout
+    assert "after 50.0% [50.0-50.0]; refused" in run(tmp_path, "status").stdout
     assert "The model before stays in use. What the tags say still counts" in words.stdout
     assert [row.doubted for row in lessons.doubted(db)] == [0.01]
     assert found["training"]["figures"]["library_tracks"] == 70
