@@ -13,9 +13,10 @@ from click.testing import CliRunner, Result
 from sqlite_utils import Database
 
 from core.errors import TrainingError
-from core.library import lessons, runs
+from core.library import files, lessons, runs
 from core.library.lessons import LessonRow
 from core.library.schema import open_library
+from daemon import processes
 from daemon.app import App
 from daemon.cli import cli
 from daemon.commands import learn as cli_learn
@@ -223,6 +224,28 @@ def test_a_background_that_is_slow_to_begin_is_no_error(
 
     assert run(state, "learn", "--background").exit_code == 0
     _until(lambda: learning_run.last_run(db) and _told(db).waits)
+
+
+def test_what_is_stopped_while_it_trains_says_how_to_go_on(
+    state: State, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Ctrl-C or --stop; another reason is told, too."""
+    waiting(db, "/m/a.mp3")
+    files.remember_track(db, "fa", 30.0, NOON)
+    lessons.mark_heard(db, "/m/a.mp3", "fa", NOON)
+    ends: list[BaseException] = [KeyboardInterrupt(), TrainingError("no memory left")]
+
+    def ended(*_: object, **__: object) -> Iterator[dict[str, Any]]:
+        raise ends.pop(0)
+
+    monkeypatch.setattr(processes, "run_trainer", ended)
+
+    stopped = run(state, "learn")
+    assert (stopped.exit_code, _told(db).how) == (1, learning_run.STOPPED)
+    assert "Stopped; what was done stays, go on with: genrewatch learn" in stopped.stdout
+    assert isinstance(run(state, "learn").exception, TrainingError)
+    assert _told(db).how == "no memory left"
+    assert status_line(state).endswith(": no memory left")
 
 
 def _told(db: Database) -> Run:
