@@ -47,7 +47,10 @@ WRONG = 0.08  # share of the tags that name another genre
 EMPTY = 0.05  # share that says nothing
 OWN = 3  # genres that the base has not learned, where the library has some of its own
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-CODE = ("core.learning.train", "core.learning.ensemble.fitting", "core.decision.arrived")
+CODE = (
+    *("core.learning.train", "core.learning.ensemble.fitting", "core.learning.nightly"),
+    *("core.learning.lessons", "core.decision.arrived", "daemon.learning.learning_from"),
+)
 NOTHING = ("Other", "Unknown", "<Unknown>")
 MARGIN = -0.03  # as the gate has it
 Fitted = tuple[tuple[str, ...], Ensemble]

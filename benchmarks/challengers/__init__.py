@@ -52,7 +52,10 @@ __all__ = ["Case", "main", "measure", "spent"]
 TRULY = 0.05  # better, on the artists that tell the truth
 STEPS = (-1.0, -0.05, 0.0, 0.05, 0.1, 0.15, 1.0)
 MUST = 0.6  # of those that are, promoted
-CODE = ("core.learning.nightly", "core.learning.proving.proof")
+CODE = (
+    *("core.learning.nightly", "core.learning.proving.proof"),
+    *(f"benchmarks.challengers.{name}" for name in ("light", "poison", "sides")),
+)
 POISON_SHARES = (0.5, 0.25)  # of the artists: the champion's, the user's; the rest is truth
 HONEST_SHARES = (0.25, 0.35)
 THIN = (2, 4)  # tracks a genre that the champion of an honest challenger knows, drawn evenly

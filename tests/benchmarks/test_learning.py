@@ -11,7 +11,7 @@ from benchmarks.accuracy.store import Store
 from benchmarks.learning import figures, taste, trap
 from benchmarks.learning.house import House
 from benchmarks.learning.library import Half, albums, half, shipped
-from benchmarks.learning.life import CONDITIONS, Diary, live
+from benchmarks.learning.life import CONDITIONS, LIVING, Diary, live
 from benchmarks.learning.people import PEOPLE, arriving, names
 from core import registry
 from core.library.feedback_log import all_feedback
@@ -236,3 +236,12 @@ def test_figures_are_paired_and_bounded() -> None:
     counted = figures.counts(old)
     assert counted["nights"] == {"refused": 2}
     assert counted["files rewritten by a new model"] == 2
+
+
+def test_a_kept_life_hangs_on_every_room_of_the_resident() -> None:
+    """Else a figure would be of code that is there no more."""
+    root = Path(__file__).parents[2]
+    rooms = [path.relative_to(root).with_suffix("") for path in (root / "daemon").rglob("*.py")]
+
+    assert {".".join(room.parts) for room in rooms} <= set(LIVING)
+    assert "daemon.judging.judge" in LIVING
