@@ -52,6 +52,17 @@ def test_only_an_untouched_file_is_written_and_only_when_sure(
     assert decision.reason
 
 
+def test_a_name_that_no_promise_covers_is_not_written() -> None:
+    """However sure it is: no answers to anything say how often such a name is right."""
+    own = replace(verdict(0.99, "Zydeco"), unproven=True)
+
+    decision = decide(own, NOBODYS, threshold=0.9)
+
+    assert (decision.action, decision.genre) == (Action.NOT_SURE, None)
+    assert "a new name of yours" in decision.reason
+    assert decide(own, NOBODYS, threshold=0.9, guess=True).guessed
+
+
 @pytest.mark.parametrize(
     ("standing", "said", "written"),
     [

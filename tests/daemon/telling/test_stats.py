@@ -178,6 +178,17 @@ def test_what_last_night_changed_is_told(tmp_path: Path) -> None:
     assert differing, "the two models of paper agree on everything"
     assert (night.since.judged, night.since.differing, night.since.written) == (4, differing, 0)
     assert "judged anew, of what it was not sure of: 4 files" in "\n".join(in_words(told(house)))
+
+    house.config = replace(house.config, policy=replace(house.config.policy, threshold=0.0))
+    house.reborn()
+    for name in "AB":
+        house.desk.tag(str(house.music / f"{name}.mp3"), (), house.now(), dry_run=False)
+    house.desk.undo(str(house.music / "A.mp3"), house.now(), dry_run=False)
+
+    night = told(house).night
+    assert night is not None
+    assert night.since is not None
+    assert night.since.written == 1  # what was taken back is not written
     house.close()
 
 
