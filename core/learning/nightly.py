@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from core.learning.ensemble.course import Course
 from core.learning.ensemble.export import Paper, Trained, write_model
 from core.learning.ensemble.fitting import Check, Recipe
 from core.learning.ensemble.limits import Pace, TooSlow, bounded, step_back, use_best_device
-from core.learning.ensemble.starts import STARTS, load_starts
+from core.learning.ensemble.starts import STARTS, Before, load_starts
 from core.learning.nets.prior import TagLayer
 from core.learning.proving import gate
 from core.learning.proving.gate import Outcome
@@ -118,12 +118,14 @@ def night(request: Request, labels: Sequence[Label], progress: Progress, check: 
     if not request.force and _knows_all(replay, said):
         reason = "the model in use knows all that was said"
         return Night(outcome=Outcome.SKIPPED, reason=reason, notes=notes)
-    trained, course = _challenger(request, sampled(merged(replay.tracks, said)), progress, check)
+    before = load_starts(request.champion / STARTS, feature_groups())
+    tracks = sampled(merged(replay.tracks, said))
+    trained, course = _challenger(request, tracks, before, progress, check)
     folder = _written(request, champion, trained)
     notes = (*notes, *_slowness(request, trained))
     metrics = json.loads((folder / "manifest.json").read_text("utf-8"))["metrics"]
     progress("gate", 0, 1)
-    decision = prove(champion, replay, trained, folder, request.remembered)
+    decision = prove(champion, replay, trained, folder, request.remembered, before)
     course.forget()  # not before: killed while it is written or proven, it is not trained again
     return Night(
         outcome=decision.outcome,
@@ -233,9 +235,12 @@ def _knows_all(replay: Replay, said: Sequence[Track]) -> bool:
 
 
 def _challenger(
-    request: Request, tracks: Sequence[Track], progress: Progress, check: Check
+    request: Request,
+    tracks: Sequence[Track],
+    before: Mapping[int, Before],
+    progress: Progress,
+    check: Check,
 ) -> tuple[Trained, Course]:
-    before = load_starts(request.champion / STARTS, feature_groups())
     fewer = [members for members in (1, 0) if members < request.members]
     for members in (request.members, *fewer):
         recipe = Recipe(seed=request.seed, epochs=request.epochs, members=members)

@@ -13,6 +13,7 @@ import numpy as np
 from core import registry
 from core.errors import ModelError, TrainingError
 from core.learning.ensemble.export import Trained
+from core.learning.ensemble.starts import Before
 from core.learning.figures import evaluate
 from core.learning.proving import gate, soundness
 from core.learning.proving.evidence import collected, forgotten, says
@@ -34,20 +35,25 @@ class Remembered:
 
 
 def prove(
-    champion: Manifest, replay: Replay, trained: Trained, folder: Path, remembered: Remembered
+    champion: Manifest,
+    replay: Replay,
+    trained: Trained,
+    folder: Path,
+    remembered: Remembered,
+    before: Mapping[int, Before] | None = None,
 ) -> Decision:
     """Decide whether the challenger in *folder* takes the *champion*'s place.
 
-    A challenger whose files are not whole, that was trained on what it is judged by, or that
-    does not say on what, is refused as is a worse one. Raises ModelError where the champion
-    itself cannot be asked.
+    *before* are the champion's members by fold, so far as it kept them. A challenger whose files
+    are not whole, that was trained on what it is judged by, or that does not say on what, is
+    refused as is a worse one. Raises ModelError where the champion itself cannot be asked.
     """
     in_use, new = soundness.trial(champion.folder, folder, trained.tracks)
     if in_use.trouble:
         raise ModelError(f"the model in use cannot be run: {in_use.trouble}", str(champion.folder))
     try:
         challenger = registry.load(folder)
-        evidence = collected(champion, replay, trained, challenger, remembered.artists)
+        evidence = collected(champion, replay, trained, challenger, remembered.artists, before)
         against = soundness.against_load(in_use, new)
         if not against:  # one that is slow or huge is not run on hundreds of tracks
             against = _against_finished(challenger, trained, remembered)

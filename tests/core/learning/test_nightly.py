@@ -355,7 +355,7 @@ def test_where_networks_take_too_long_there_are_fewer(
     request = Request(champion=champion, out=champion, version="v", created="2026-01-02")
     for members in (3, 0):
         wanted = replace(request, members=members)
-        trained, _ = nightly._challenger(wanted, some_tracks, silent, no_check)
+        trained, _ = nightly._challenger(wanted, some_tracks, {}, silent, no_check)
         assert trained == "trained"
 
     assert asked == [3, 1, 0, 0]

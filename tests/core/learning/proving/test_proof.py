@@ -11,16 +11,24 @@ import numpy as np
 import pytest
 
 from core import registry
+from core.decision.verdict import calibrate
 from core.errors import ModelError, TrainingError
-from core.learning.ensemble.export import Trained
+from core.learning.ensemble.course import Course
+from core.learning.ensemble.export import Paper, Trained, write_model
+from core.learning.ensemble.fitting import Recipe, no_check
 from core.learning.proving import evidence, proof, soundness
-from core.learning.proving.evidence import collected, forgotten, met_by, require_apart
+from core.learning.proving.evidence import collected, forgotten, met_by, require_apart, says
 from core.learning.proving.gate import Evidence, Outcome, Said
 from core.learning.proving.proof import Remembered, brought, prove
 from core.learning.proving.soundness import Load, against_load, trial
 from core.learning.tracks.dataset import Track, from_replay
+from core.learning.train import train
 
 Artists = Callable[..., tuple[Track, ...]]
+LINEAR = Recipe(members=0, folds=3)  # whatever is trained is trained in no time
+PAPER = Paper(
+    version="kept-1", created="2026-01-01T00:00:00+00:00", provenance="old songs", licence="none"
+)
 QUICK = Load(seconds=0.001, peak_mb=60.0, members_mb=2.0)
 
 
@@ -174,6 +182,32 @@ def test_a_track_of_an_artist_that_the_champion_knows_is_left_out(
     assert found.newest.tolist().count(True) == 1
     assert not taken_back.newest.any()
     assert met_by({"x"}, (), {"x": "A", "y": "B"}) == {"A"}
+
+
+def test_who_was_trained_without_the_artist_speaks_for_the_champion(
+    some_tracks: tuple[Track, ...], tmp_path: Path
+) -> None:
+    """Its members of a fold, if it kept any, also of an artist that it knows but they do not."""
+    made = train(some_tracks, LINEAR, lambda *_: None, no_check, course=Course(lends=True))
+    champion = registry.load(write_model(made, PAPER, tmp_path))
+    replay = from_replay(champion.folder)
+    again = replace(replay.tracks[0], fingerprint="a" * 32, labelled=True)
+    newcomer = replace(some_tracks[1], fingerprint="b" * 32, group="a newcomer", labelled=True)
+    tracks = (*replay.tracks, again, newcomer)
+    trained = train(tracks, LINEAR, lambda *_: None, no_check)
+    listed = replace(champion, fingerprints=frozenset(track.fingerprint for track in tracks))
+    theirs = dict.fromkeys(made.starts[int(trained.folds[-1])].lessons, "a newcomer")
+
+    alone = collected(champion, replay, trained, listed, {})
+    beside = collected(champion, replay, trained, listed, {}, made.starts)
+    met = collected(champion, replay, trained, listed, theirs, made.starts)
+
+    assert [found.newest.sum() for found in (alone, beside, met)] == [1, 2, 1]
+    before = calibrate(made.pooled[:1], made.calibration.temperature, made.calibration.bias)
+    assert beside.champion.probabilities[-2] == pytest.approx(before[0], abs=0.01)
+    itself = says(champion, [newcomer])[0]
+    assert alone.champion.probabilities[-1] == pytest.approx(itself)
+    assert np.abs(beside.champion.probabilities[-1] - itself).max() > 1e-3
 
 
 def test_what_a_person_said_stays_with_the_memory_on(trained: Trained) -> None:
