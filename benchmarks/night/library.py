@@ -24,7 +24,7 @@ from core.library.feedback_log import FeedbackRow
 from core.library.hearings import HearingRow
 from core.library.schema import writing
 
-__all__ = ["CHAMPION", "copied", "drawn", "furnished", "models_of", "small"]
+__all__ = ["CHAMPION", "FEW", "copied", "dealt", "drawn", "furnished", "models_of", "small"]
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 BY_ONE = (3, 13)  # tracks of a made-up artist
@@ -54,7 +54,7 @@ def small(root: Path, tracks: int, seed: int) -> House:
     """
     root.mkdir()
     house = House(root, {})
-    before, named = _two_sides(tracks, seed)
+    before, named = dealt(tracks, seed)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:  # TensorFlow is large
         alone.submit(_trained, before, house.state / "models").result()
     models_of(house).use(CHAMPION)
@@ -64,7 +64,7 @@ def small(root: Path, tracks: int, seed: int) -> House:
     return house
 
 
-def _two_sides(tracks: int, seed: int) -> tuple[list[Track], list[Track]]:
+def dealt(tracks: int, seed: int) -> tuple[list[Track], list[Track]]:
     """Deal made-up artists of a few genres in turns; each genre has as many tracks."""
     replay = from_replay(registry.base_dir(backbone=True)).tracks
     sides: tuple[list[Track], list[Track]] = ([], [])

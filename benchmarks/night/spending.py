@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.tools.house import ROOT, House
 from core.champion import VERSION
 
-__all__ = ["PHASES", "Death", "Ran", "newest", "spend", "versions"]
+__all__ = ["PHASES", "Death", "Ran", "Watch", "newest", "spend", "versions"]
 
 POLL_S = 0.05
 TENSORFLOW = b"_pywrap_tensorflow"

@@ -5,9 +5,9 @@ meets none; after each death a new life must leave everything as one undisturbed
 """
 
 import multiprocessing
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -247,22 +247,24 @@ def test_a_fault_while_a_write_is_recorded_blocks_nothing(
 
 
 def test_several_processes_may_open_a_new_record_at_once(tmp_path: Path) -> None:
-    """A first `run` and a first `status` beside it both succeed."""
-    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
-    for attempt in range(5):
-        gate = context.Barrier(4)
-        path = tmp_path / f"{attempt}.db"
-        openers = [context.Process(target=_open, args=(path, gate)) for _ in range(4)]
-        for opener in openers:
-            opener.start()
-        for opener in openers:
-            opener.join()
-        assert [opener.exitcode for opener in openers] == [0, 0, 0, 0]
+    """A first `run` and a first `status` beside it both succeed, five times over."""
+    context = multiprocessing.get_context("spawn")
+    gate = context.Barrier(4)
+    paths = [tmp_path / f"{attempt}.db" for attempt in range(5)]
+    openers = [context.Process(target=_open, args=(paths, gate)) for _ in range(4)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join()
+
+    assert [opener.exitcode for opener in openers] == [0, 0, 0, 0]
 
 
-def _open(path: Path, gate: object) -> None:
-    gate.wait()  # type: ignore[attr-defined]
-    try:
-        open_library(path).conn.close()
-    except GenrewatchError as error:
-        raise SystemExit(str(error)) from error
+def _open(paths: Sequence[Path], gate: Barrier) -> None:
+    for path in paths:
+        gate.wait()
+        try:
+            open_library(path).conn.close()
+        except GenrewatchError as error:
+            gate.abort()  # nobody waits for one who has failed
+            raise SystemExit(str(error)) from error
