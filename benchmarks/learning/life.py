@@ -26,7 +26,7 @@ from core.library.files import FileRow
 from core.library.hearings import HearingRow
 from core.taxonomy import fold, fold_all
 from daemon.config import Policy
-from daemon.judging.judge import Judge
+from daemon.judging.judge import Judge, Said
 
 __all__ = ["CONDITIONS", "LIVING", "Condition", "Diary", "live", "lived"]
 
@@ -260,17 +260,17 @@ class _Life:
 @contextmanager
 def _allowed(condition: Condition) -> Iterator[None]:
     """Let the judge hear of the condition's sources alone."""
-    whole = Judge.evidence
+    whole = Judge._evidence
 
     def some(
-        judge: Judge, hearing: HearingRow, row: FileRow, *, but: Origin | None = None
+        judge: Judge, hearing: HearingRow, row: FileRow, now: Said, *, but: Origin | None = None
     ) -> Evidence:
-        said = whole(judge, hearing, row, but=but)
+        said = whole(judge, hearing, row, now, but=but)
         silent = {name: Counts() for name in MEMORY if name not in condition.sources}
         return replace(said, **silent)
 
     limited = set(condition.sources) != set(MEMORY)
-    with patch.object(Judge, "evidence", some) if limited else nullcontext():
+    with patch.object(Judge, "_evidence", some) if limited else nullcontext():
         yield
 
 
