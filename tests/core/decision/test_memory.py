@@ -12,7 +12,7 @@ from core.decision.memory import KAPPA, WEIGHT, Counts, Evidence
 from core.decision.verdict import GenreConfidence, Verdict
 from core.library.evidence import Voiced
 from core.library.feedback_log import FeedbackRow, record_feedback
-from core.library.files import remember_track, save_file
+from core.library.files import mark_gone, remember_track, save_file
 from core.library.hearings import HearingRow, VerdictRow, save_hearing, save_verdict
 from core.library.schema import open_library
 from core.names import keys_of
@@ -190,6 +190,19 @@ def test_an_uncorrected_tag_of_ours_is_a_whisper(db: Database) -> None:
     assert whisper.sure == pytest.approx(0.3)
     say(db, "f1", "correction", "Pop", old="Jazz", artist="Ann")
     assert blended(db, artist="Ann").genres[0].genre == "Pop"
+
+
+@pytest.mark.parametrize("origin", ["ours", "arrived", "none"])
+def test_a_file_that_is_gone_whispers_no_more(db: Database, origin: str) -> None:
+    """Only a person's word is about the music itself, and outlives its files."""
+    genre, state = ("", "not_sure") if origin == "none" else ("Jazz", "tagged")
+    lie(db, "f1", genre, origin, state=state, artist="Ann")
+    assert blended(db, artist="Ann").evidence == "artist and model"
+
+    mark_gone(db, ["/m/f1.mp3"], NOON)
+    assert blended(db, artist="Ann").evidence == "model"
+    say(db, "f1", "label", "Jazz", artist="Ann")
+    assert blended(db, artist="Ann").evidence == "artist and model"
 
 
 def test_a_guess_that_was_not_written_whispers_by_how_sure_it_is(db: Database) -> None:

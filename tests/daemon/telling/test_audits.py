@@ -10,11 +10,14 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
+from core.decision.auditing import Why
+from core.decision.feedback import Kind
 from core.decision.testimony import unprompted
 from core.library import audits as record
 from core.library import batches, feedback_log, lots
 from daemon.config import Policy
 from daemon.judging.judge import Judge
+from daemon.life import meeting
 from daemon.life.undoing import chosen_acts
 from daemon.review.ask_audits import ask_audits, numbers
 from daemon.review.asking import Enough
@@ -194,6 +197,30 @@ def test_what_was_corrected_meanwhile_is_no_less_asked(
 
     assert len(found) == COUNT - 2
     assert said_blind(house) == {songs[0].name: "Zydeco", songs[1].name: ""}
+
+
+def test_what_was_said_before_we_wrote_is_no_answer(house: PaperHouse, songs: list[Path]) -> None:
+    """It was about another guess."""
+    before = house.now() - timedelta(days=1)
+    said = meeting.word(house.row(songs[0]), Kind.REJECTION, old=("Polka",), new=(), via="review")
+    feedback_log.record_feedback(house.db, said, before)
+
+    assert len(asked(house)) == COUNT
+    assert said_blind(house) == {}
+
+
+def test_of_music_that_is_gone_nobody_is_asked(house: PaperHouse, songs: list[Path]) -> None:
+    """Nor of what lies at its path now as if it were that."""
+    found = {item.row.fingerprint for item in asked(house)}
+    assert len(found) == COUNT
+    paper(songs[0], "other music")
+    songs[1].unlink()
+    house.time += 100
+    house.settle()
+
+    left = {item.row.fingerprint for item in asked(house) if item.why is Why.FIRST}
+
+    assert left == found - {songs[0].name, songs[1].name}
 
 
 def test_what_was_taken_back_is_asked_about_by_itself(house: PaperHouse, songs: list[Path]) -> None:
