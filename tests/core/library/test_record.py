@@ -365,6 +365,22 @@ def test_feedback_since_the_last_training_is_counted(db: Database) -> None:
     assert feedback_log.count_since(db, runs.last_learned_feedback(db)) == 0
 
 
+def test_a_track_is_a_new_label_once_and_by_its_last_word(db: Database) -> None:
+    """A night waits for so many; a mind that changed is no more to learn from."""
+    for row in (
+        said("label", "Jazz", fingerprint="before"),
+        said("label", "Jazz"),
+        said("label", "Soul"),
+        said("label", "Jazz", fingerprint="f2", artist="The ANN"),
+        said("rejection", fingerprint="f2"),
+        said("label", "Jazz", fingerprint="f3", artist=None),
+        said("reversion", fingerprint="f3"),
+    ):
+        feedback_log.record_feedback(db, row, NOON)
+
+    assert sorted(feedback_log.labels_since(db, 1)) == [("f1", "ann"), ("f3", "/m")]
+
+
 def test_what_is_read_together_is_of_one_instant(db: Database, tmp_path: Path) -> None:
     """Whatever another process says meanwhile; afterwards it is there."""
     other = open_library(tmp_path / "state" / "library.db")
