@@ -42,6 +42,21 @@ def test_what_the_daemon_guesses_first_is_kept(house: PaperHouse) -> None:
     assert arrivals(house.db) == [kept]
 
 
+def test_whether_the_artist_was_named_before_is_kept(house: PaperHouse) -> None:
+    """By which new artists and met ones are told apart, for good."""
+    for name, artist in (("A", "Nina"), ("B", "Otis")):
+        paper(house.music / f"{name}.mp3", name, artist=artist)
+    house.settle()
+    paper(house.music / "A.mp3", "A", ("Polka",), artist="Nina")
+    house.time += 100
+    house.settle()
+    for name, artist in (("C", "NINA"), ("D", "Otis")):
+        paper(house.music / f"{name}.mp3", name, artist=artist)
+    house.settle()
+
+    assert [first_of(house, name).met for name in "ABCD"] == [False, False, True, False]
+
+
 def test_what_is_not_sure_is_kept_as_such(tmp_path: Path) -> None:
     """Whatever is written of it later on, by whichever model."""
     house = PaperHouse(tmp_path, threshold=1.0)
