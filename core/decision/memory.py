@@ -57,6 +57,7 @@ UNSAID = 0.25  # what stays of a whisper for a genre that the person did not say
 FAR = 0.6  # cosine distance from which on it is another sound; within an artist's .2 to .7
 ALIKE = 0.2  # cosine distance beyond that, or beyond the nearest, in which a weight falls by e
 STILL = 0.2  # what stays of the farthest
+MOST_OF_OURS = 0.36  # of whispers, whatever their number: more, and they believe each other
 OUR_OWN = ("ours", "guess")  # these change what is guessed, and never make us surer
 
 
@@ -336,17 +337,28 @@ def _counted(words: Iterable[Said], alike: Mapping[str, float]) -> Counts:
     refused: dict[str, float] = defaultdict(float)
     guessed: dict[str, float] = defaultdict(float)
     words = list(words)
-    spoken = {fold(word.genre) for word in words if word.whose == "person" and not word.refused}
+    spoken = frozenset(
+        fold(word.genre) for word in words if word.whose == "person" and not word.refused
+    )
     together = Counter(word.batch for word in words)
     for word in words:
         many = together[word.batch] if word.batch is not None else 1
-        weight = WEIGHT[word.whose] * word.sure / math.sqrt(many)
-        weight *= alike.get(word.fingerprint, 1.0)
-        own = word.whose in OUR_OWN
-        weight *= UNSAID if own and spoken and fold(word.genre) not in spoken else 1.0
-        ours = guessed if own else said
+        weight = _weight(word, spoken) * alike.get(word.fingerprint, 1.0) / math.sqrt(many)
+        ours = guessed if word.whose in OUR_OWN else said
         (refused if word.refused else ours)[fold(word.genre)] += weight
-    return Counts(said=dict(said), refused=dict(refused), guessed=dict(guessed))
+    return Counts(said=dict(said), refused=dict(refused), guessed=_at_most(guessed, MOST_OF_OURS))
+
+
+def _weight(word: Said, spoken: frozenset[str]) -> float:
+    """How much a word counts beside what a person has *spoken* of, folded."""
+    unsaid = word.whose in OUR_OWN and spoken and fold(word.genre) not in spoken
+    return WEIGHT[word.whose] * word.sure * (UNSAID if unsaid else 1.0)
+
+
+def _at_most(weights: Mapping[str, float], most: float) -> dict[str, float]:
+    """*weights* made smaller, in proportion, until they are no more than *most* together."""
+    scale = most / max(sum(weights.values()), most)
+    return {genre: weight * scale for genre, weight in weights.items()}
 
 
 def _last_word(rows: list[FeedbackRow]) -> str | None:

@@ -480,3 +480,20 @@ def test_one_word_on_an_artist_outweighs_the_guesses_that_nobody_corrected(
     assert before.genre == "Rock"
     assert after is not None
     assert after.genre == "Jazz"
+
+
+@pytest.mark.parametrize(("sure", "genre"), [(0.8, "Jazz"), (0.97, "Rock")])
+def test_our_guesses_do_not_believe_each_other(db: Database, sure: float, genre: str) -> None:
+    """Three hundred that are alike count for less than what is surely heard in a track."""
+    for number in range(300):
+        lie(db, f"f{number}", "", "none", artist="Ann", state="not_sure", sure=0.9)
+    heard = (
+        GenreConfidence(genre="Rock", confidence=sure),
+        GenreConfidence(genre="Jazz", confidence=(1 - sure) / 2),
+    )
+
+    said = memory.recall(db, "new", keys_of(artist="Ann"))
+
+    best = memory.blend(replace(VERDICT, genres=heard), said).best
+    assert best is not None
+    assert best.genre == genre
