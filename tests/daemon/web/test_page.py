@@ -85,7 +85,7 @@ WHY = Explanation(
     tags=None,
     neighbours=(Neighbour(path="/a", name="<b>A</b>", genres=("bop",), likeness=0.5),),
     alike_by="features",
-    evidence=Evidence(album={}, artist={}),
+    evidence=Evidence(),
     rests_on="model",
     right=None,
     outside=None,
