@@ -1,51 +1,38 @@
-"""One library through the daemon itself, and the same in one process: the same decisions.
+"""One whole library through the daemon itself, and the same life in this process.
 
-Real audio that is made up, real files and tags, the daemon as a process with its workers;
-beside it the house of paper with the same hearings, order and retags. What is compared is
-each first guess with its reason, and how each file ends.
+Real excerpts as files of their own, the daemon with its workers and nightly trainer; beside it
+the house of paper with what was heard once for all. The same person lives with both. What is
+compared is each first guess and decision, what they rest on, and how each file ends.
 """
 
-import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
+import numpy as np
 
 from benchmarks.accuracy.bench import Bench
+from benchmarks.accuracy.heard import say
+from benchmarks.learning import taste
 from benchmarks.learning.house import House, room
-from benchmarks.learning.library import Clip
-from benchmarks.tools.house import House as Outside
-from benchmarks.tools.house import until
-from core.analysis import analyse, mean_of
-from core.learning.tracks.dataset import Track
-from core.library import feedback_log, files, runs
-from core.library.arrivals import ArrivalRow, arrival_of
+from benchmarks.learning.library import Clip, Half, half, shipped
+from benchmarks.learning.life import CONDITIONS, Diary, Life
+from benchmarks.learning.lodging import Lodging
+from benchmarks.learning.people import PEOPLE
+from core.learning.base import pieces
+from core.library import feedback_log, hearings
+from core.library.arrivals import ArrivalRow
 from core.library.files import FileRow
-from daemon.backbone import backbone_folder, open_models
-from daemon.config import Model, Policy
-from tests.audio import STYLES, make_audio, retag
+from daemon.config import Policy, Training
 
-__all__ = ["Take", "compared", "rows", "takes"]
+__all__ = ["Ended", "Lived", "compared", "rows"]
 
-THRESHOLD = 0.5  # so that some are written and some are not
-SECONDS = 6.0
-EACH = 3  # files of a style: the first two by one artist
-STILL_S = 1.5  # so long nothing must have happened for the daemon to be at rest
-PATIENCE_S = 180.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
-    """A file that is to come, and what the person does to it then."""
-
-    path: Path  # where it is made, before it is dropped
-    place: str  # below the music folder
-    artist: str
-    album: str
-    genre: str | None  # that the person gives it once it was judged; None: they do nothing
+CLOSE = 1e-3  # two confidences are the same where they differ by no more
+PERSON = "every error"
+NIGHTLY = Training(minimum_feedback=10)  # else hardly a night of one library has enough to learn
+POLICY = Policy(threshold=0.9)  # so that some are written, and some of these wrongly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,162 +44,172 @@ class Ended:
     sure: float
     source: str
     decision: str
+    met: bool  # a person had named its artist before
+    now: str  # the first genre of its verdict at the end
     state: str
+    origin: str
     genres: tuple[str, ...]
 
     @classmethod
-    def of(cls, arrival: ArrivalRow, row: FileRow) -> "Ended":
-        """Return what two rows of the record say."""
+    def of(cls, arrival: ArrivalRow, row: FileRow, now: str) -> "Ended":
+        """Return what the record says."""
         return cls(
             guess=arrival.genre,
-            confidence=round(arrival.confidence, 3),
-            sure=round(arrival.sure, 3),
+            confidence=arrival.confidence,
+            sure=arrival.sure,
             source=arrival.source,
             decision=arrival.decision,
+            met=arrival.met,
+            now=now,
             state=row.state,
+            origin=str(row.origin),
             genres=row.genres,
         )
 
+    @property
+    def did(self) -> tuple[object, ...]:
+        """What was decided, without how sure of it."""
+        return self.guess, self.decision, self.genres
 
-def rows(bench: Bench, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return how many decisions are the same; the excerpts of *bench* are not heard for this."""
-    with tempfile.TemporaryDirectory() as made:
-        coming = takes(Path(made), list(STYLES), each=EACH)
-        outside, inside = compared(Path(made), coming)
-    differing = [
-        f"{take.place}: {by_daemon} is in one process {here}"
-        for take, by_daemon, here in zip(coming, outside, inside, strict=True)
-        if by_daemon != here
-    ]
+    def differs(self, other: "Ended") -> list[str]:
+        """Return in what it differs from the *other*."""
+        return [
+            f"{field.name} {getattr(self, field.name)!r}, not {getattr(other, field.name)!r}"
+            for field in fields(self)
+            if not _is_same(getattr(self, field.name), getattr(other, field.name))
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lived:
+    """A life that is over."""
+
+    diary: Diary
+    ends: Mapping[str, Ended]  # by path, in the order in which the files came
+    heard: Mapping[str, Any]  # by path: the features as the record keeps them
+    words: Mapping[str, int]  # via -> how many
+    seconds: float
+
+
+class _Divided(Life):
+    """A person who names every second of the files without a genre in a player, the rest in review.
+
+    Which, goes by the file's fingerprint.
+    """
+
+    def in_a_player(self, clip: Clip) -> bool:
+        return super().in_a_player(clip) or int(clip.fingerprint, 16) % 2 == 0
+
+
+def rows(bench: Bench, seeds: taste.Seeds) -> dict[str, Any]:
+    """Return how many decisions are the same; needs the audio of the excerpts."""
+    if bench.data is None:
+        return {}
+    side = half(bench, seeds[0])
+    with room() as root:
+        base = shipped(bench, side, root / "base")
+        outside, nights_s = _by_daemon(root / "outside", base, side, _audio(bench))
+        inside = _in_process(root / "inside", base, side)
+    return {"through the daemon": {**compared(outside, inside), "nights_s": round(nights_s)}}
+
+
+def compared(outside: Lived, inside: Lived) -> dict[str, Any]:
+    """Return what is the same in two lives with one library, and each file that differs."""
+    pairs = [(path, outside.ends[path], end) for path, end in inside.ends.items()]
+    differing = {
+        f"{place + 1}: {path}": found
+        for place, (path, one, other) in enumerate(pairs)
+        if (found := one.differs(other))
+    }
+    heard = [np.array_equal(outside.heard[path], inside.heard[path]) for path in inside.heard]
+    nights = outside.diary.nights.tolist(), inside.diary.nights.tolist()
+    ends = outside.ends.values()
     return {
-        "through the daemon": {
-            "files": len(coming),
-            "retags": sum(take.genre is not None for take in coming),
-            "written": sum(end.decision == "written" for end in outside),
-            "decided with memory": sum(end.source != "model" for end in outside),
-            "differing": differing,
-            "must": "identical",
-            "met": not differing,
-        }
+        "files": len(pairs),
+        "identical": len(pairs) - len(differing),
+        "the same first guess and decision": sum(a.did == b.did for _, a, b in pairs),
+        "heard the same": sum(heard),
+        "first guesses wrong": int(outside.diary.wrong.sum()),
+        "written": sum(end.decision == "written" for end in ends),
+        "decided with memory": sum(end.source != "model" for end in ends),
+        "words": dict(outside.words),
+        "nights": nights[0],
+        "nights in one process": nights[1],
+        "files of a person's genre that were changed": int(outside.diary.changed[0]),
+        "files rewritten by a new model": int(outside.diary.changed[1]),
+        "seconds": round(outside.seconds),
+        "seconds in one process": round(inside.seconds),
+        "differing": differing,
+        "must": "identical",
+        "met": not differing and nights[0] == nights[1],
     }
 
 
-def takes(root: Path, styles: Sequence[str], *, each: int) -> list[Take]:
-    """Make *each* files of each style under *root*; the first of each will be retagged."""
-    found = []
-    for number in range(each):
-        for style in styles:
-            artist = f"{style} band" if number < EACH - 1 else f"another {style} band"
-            path = root / f"{style}-{number}.flac"
-            make_audio(
-                path, style=style, seconds=SECONDS, seed=900 + number, artist=artist, album="First"
-            )
-            place = f"{artist}/{path.name}"
-            genre = f"My {style}" if number == 0 else None
-            found.append(Take(path=path, place=place, artist=artist, album="First", genre=genre))
-    return found
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= CLOSE
+    return bool(one == other)
 
 
-def compared(root: Path, coming: Sequence[Take]) -> tuple[list[Ended], list[Ended]]:
-    """Let the takes come to the daemon, and to a house in this process; return how each ended."""
-    model = Model()
-    base = open_models(root / "none", model).champion_dir()
-    hearings = [_clip(take, base, backbone_folder(model)) for take in coming]
-    (root / "outside").mkdir()
-    outside = _by_daemon(root / "outside", coming)
-    with room() as inside:
-        return outside, _in_process(inside / "house", base, coming, hearings)
+def _audio(bench: Bench) -> dict[str, Path]:
+    """Where the excerpts lie, by fingerprint."""
+    assert bench.data is not None
+    listed = pieces(bench.data)
+    return {
+        track.fingerprint: Path(piece.sample.path)
+        for track, piece in zip(bench.tracks, listed, strict=True)
+    }
 
 
-def _clip(take: Take, base: Path, backbone: str | None) -> Clip:
-    heard = analyse(str(take.path), str(base), backbone)
-    track = Track(
-        fingerprint=heard.fingerprint,
-        genre="",
-        group=take.artist,
-        features=heard.features,
-        embedding=mean_of(heard.embedding),
-    )
-    return Clip(
-        track=track,
-        genre="",
-        who=take.artist,
-        artist=take.artist,
-        album=take.album,
-        path=f"/music/{take.place}",
-    )
-
-
-def _in_process(
-    root: Path, base: Path, coming: Sequence[Take], clips: Sequence[Clip]
-) -> list[Ended]:
-    by_name = {clip.fingerprint: clip for clip in clips}
-    house = House(root, base, by_name, policy=Policy(threshold=THRESHOLD))
+def _by_daemon(
+    root: Path, base: Path, side: Half, audio: Mapping[str, Path]
+) -> tuple[Lived, float]:
+    options = {
+        "policy": {"threshold": POLICY.threshold},
+        "training": {"minimum_feedback": NIGHTLY.minimum_feedback},
+    }
+    house = Lodging(root, base, audio, options)
     try:
-        for take, clip in zip(coming, clips, strict=True):
-            house.arrive(clip)
-            if take.genre is not None:
-                house.retag((clip, (take.genre,)))
-        return [Ended.of(house.guessed(clip), house.row(clip)) for clip in clips]
+        return _lived(house, side), house.nights_s
     finally:
         house.close()
 
 
-def _by_daemon(root: Path, coming: Sequence[Take]) -> list[Ended]:
-    house = Outside(root, {"watch": {"settle_seconds": 0.3}, "policy": {"threshold": THRESHOLD}})
-    with house.daemon():
-        for take in coming:
-            target = house.music / take.place
-            target.parent.mkdir(exist_ok=True)
-            take.path.replace(target)
-            _until_judged(house.db, target)
-            if take.genre is not None:
-                before = feedback_log.last_feedback_id(house.db)
-                retag(target, genre=take.genre)
-                until(
-                    lambda before=before: feedback_log.last_feedback_id(house.db) > before,
-                    f"a word on {target.name}",
-                    within=PATIENCE_S,
-                )
-                _until_still(house.db)
-        return [_ended(house.db, house.music / take.place) for take in coming]
+def _in_process(root: Path, base: Path, side: Half) -> Lived:
+    clips = {clip.fingerprint: clip for clip in side.library}
+    house = House(root, base, clips, policy=POLICY, training=NIGHTLY)
+    try:
+        return _lived(house, side)
+    finally:
+        house.close()
 
 
-def _ended(db: Database, path: Path) -> Ended:
-    row = files.file_at(db, str(path))
-    arrival = arrival_of(db, row.fingerprint) if row else None
-    if row is None or arrival is None:
-        raise LookupError(f"the daemon did not judge {path.name}")
-    return Ended.of(arrival, row)
+def _lived(house: Any, side: Half) -> Lived:
+    began = time.monotonic()
+    life = _Divided(house, side, PEOPLE[PERSON], CONDITIONS["all"])
+    diary = life.through()
+    seconds = time.monotonic() - began
+    say(f"  lived through {len(side.library)} files in {seconds:.0f} s")
+    words: dict[str, int] = {}
+    for row in feedback_log.all_feedback(house.db):
+        words[row.via] = words.get(row.via, 0) + 1
+    return Lived(
+        diary=diary,
+        ends={clip.path: _ended(house, clip) for clip in life.came},
+        heard={clip.path: _heard(house, clip) for clip in life.came},
+        words=words,
+        seconds=seconds,
+    )
 
 
-def _until_judged(db: Database, path: Path) -> None:
-    def is_judged() -> bool:
-        row = files.file_at(db, str(path))
-        return row is not None and row.state in ("tagged", "not_sure", "left", "failed")
-
-    until(is_judged, f"{path.name} is judged", within=PATIENCE_S, every=0.1)
-    _until_still(db)
+def _ended(house: Any, clip: Clip) -> Ended:
+    verdict = hearings.verdict_of(house.db, clip.fingerprint)
+    first = verdict.genres[0][0] if verdict and verdict.genres else ""
+    return Ended.of(house.guessed(clip), house.row(clip), first)
 
 
-def _until_still(db: Database) -> None:
-    """Wait until nothing is under way, and has not been for a while."""
-
-    def seen() -> tuple[object, ...]:
-        words = feedback_log.last_feedback_id(db)
-        states = db.execute("select path, state, genres from files order by path").fetchall()
-        return words, runs.get_setting(db, "queue"), tuple(states)
-
-    end = time.monotonic() + PATIENCE_S
-    last, since = seen(), time.monotonic()
-    while time.monotonic() - since < STILL_S or last[1] or _is_pending(last):
-        if time.monotonic() > end:
-            raise TimeoutError("the daemon never comes to rest")
-        time.sleep(0.1)
-        now = seen()
-        if now != last:
-            last, since = now, time.monotonic()
-
-
-def _is_pending(seen: Sequence[Any]) -> bool:
-    return any(state == "pending" for _, state, _ in seen[2])
+def _heard(house: Any, clip: Clip) -> Any:
+    kept = hearings.hearing_of(house.db, clip.fingerprint)
+    if kept is None or kept.features is None:
+        return None if kept is None else kept.track_features
+    return kept.features

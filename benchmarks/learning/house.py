@@ -33,7 +33,7 @@ from core.tags import TagReading
 from core.tags.journal import Writer
 from daemon import processes
 from daemon.acts import Desk
-from daemon.config import Config, Policy, Watch
+from daemon.config import Config, Policy, Training, Watch
 from daemon.learning import training
 from daemon.life.steps import Clock
 from daemon.life.writing import Lot
@@ -71,16 +71,20 @@ class House:
         *,
         members: int = 0,
         policy: Policy | None = None,
+        training: Training | None = None,
+        time: float = 0.0,
     ) -> None:
+        """Move in under *root*, or in again at a later *time* of the clock."""
         self.music = root / "music"
-        self.music.mkdir(parents=True)
+        self.music.mkdir(parents=True, exist_ok=True)
         self.clips = clips
-        self.time = 0.0
+        self.time = time
         self.chance = Random(1)
         self.members = members  # transformers of a nightly training
         self.config = Config(
             watch=Watch(folders=(str(self.music),), settle_seconds=SETTLE_S),
             policy=policy or Policy(),
+            training=training or Training(),
         )
         self.state = State(root=root / "state")
         self.state.create()
@@ -129,8 +133,13 @@ class House:
             self._put(clip, there, "")
         self._work()
 
-    def retag(self, *edits: tuple[Clip, tuple[str, ...]], other: str | None = None) -> None:
-        """Let somebody write genres into files within a minute, by another program.
+    def retag(
+        self,
+        *edits: tuple[Clip, tuple[str, ...]],
+        other: str | None = None,
+        within_s: float = 0.0,
+    ) -> None:
+        """Let somebody write genres into files, all *within_s*, by another program.
 
         *other* is what the other tags say from now on, where that program changes them too.
         """
@@ -138,6 +147,7 @@ class House:
         for clip, genres in edits:
             said = read_paper(self.path(clip))
             self._put(clip, genres, said["title"] if other is None else other)
+            self.time += within_s / len(edits)
         self._work()
 
     def answer(self, clip: Clip, genre: str) -> None:

@@ -28,7 +28,7 @@ from core.taxonomy import fold, fold_all
 from daemon.config import Policy
 from daemon.judging.judge import Judge, Said
 
-__all__ = ["CONDITIONS", "LIVING", "Condition", "Diary", "live", "lived"]
+__all__ = ["CONDITIONS", "LIVING", "Condition", "Diary", "Life", "live", "lived"]
 
 NIGHT = 50  # files between two nights
 CODE = ("core.learning.nightly", "core.learning.ensemble.export", "core.decision.batches")
@@ -128,12 +128,12 @@ def live(
     house = House(root / "house", base, clips, members=members, policy=policy)
     try:
         with _allowed(condition):
-            return _Life(house, side, person, condition).through()
+            return Life(house, side, person, condition).through()
     finally:
         house.close()
 
 
-class _Life:
+class Life:
     """A library filling up."""
 
     def __init__(self, house: House, side: Half, person: Person, condition: Condition) -> None:
@@ -198,12 +198,16 @@ class _Life:
 
     def _say(self, clip: Clip, genre: str) -> None:
         """Name the genre: in a player where one stands there, else in review."""
-        if self.house.genres(clip):
+        if self.in_a_player(clip):
             self.house.retag((clip, (genre,)))
         else:
             self.house.answer(clip, genre)
         self.acts[clip.fingerprint] = self.acts.get(clip.fingerprint, 0) + 1
         self.words[clip.fingerprint] = genre
+
+    def in_a_player(self, clip: Clip) -> bool:
+        """Say whether the person names the clip's genre in another program than ours."""
+        return bool(self.house.genres(clip))
 
     def _another(self, genre: str) -> str:
         others = sorted({name for name in self.names.values() if name != genre})

@@ -39,14 +39,21 @@ class House:
         self.state = root / "state"
         self.music.mkdir()
         self.state.mkdir()
-        tables = {"watch": {"folders": [str(self.music)]}, "training": {"nightly": False}}
+        self.configure(options)
+        self._db: Database | None = None
+
+    def configure(self, options: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the configuration, which the program reads when it starts."""
+        tables: dict[str, dict[str, Any]] = {
+            "watch": {"folders": [str(self.music)]},
+            "training": {"nightly": False},
+        }
         for table, values in options.items():
             tables.setdefault(table, {}).update(values)
         lines = []
         for table, values in tables.items():
             lines += [f"[{table}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items())]
-        (root / "config.toml").write_text("\n".join(lines) + "\n", "utf-8")
-        self._db: Database | None = None
+        (self.root / "config.toml").write_text("\n".join(lines) + "\n", "utf-8")
 
     @property
     def command(self) -> list[str]:

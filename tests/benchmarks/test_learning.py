@@ -8,7 +8,8 @@ import pytest
 from benchmarks.accuracy.bench import Bench
 from benchmarks.accuracy.made_up import made_up, quick
 from benchmarks.accuracy.store import Store
-from benchmarks.learning import figures, taste, trap
+from benchmarks.learning import daemon_run, figures, tagger, taste, trap
+from benchmarks.learning.daemon_run import Ended, Lived
 from benchmarks.learning.house import House
 from benchmarks.learning.library import Half, albums, half, shipped
 from benchmarks.learning.life import CONDITIONS, LIVING, Diary, live
@@ -165,6 +166,45 @@ def test_albums_come_whole(bench: Bench) -> None:
     assert sorted(c.fingerprint for g in groups for c in g) == sorted(c.fingerprint for c in clips)
     assert all(len({(clip.artist, clip.album) for clip in group}) == 1 for group in groups)
     assert [len(group) for group in arriving(PEOPLE["every error"], clips)] == [1] * len(clips)
+
+
+def test_a_tagger_is_obeyed_and_teaches_nothing(bench: Bench) -> None:
+    """Until somebody says that its edits are theirs; nobody writes to its files."""
+    (found,) = tagger.rows(bench, (3,), files=40).values()
+
+    assert found["batches"] == [f"{found['to another genre']} files, a program's"]
+    assert found["files that it was not obeyed for"] == found["files that we wrote to since"] == 0
+    assert found["labels to learn from, with it"] == found["labels to learn from, without it"]
+    assert found['labels to learn from after "mine"'] >= found["to another genre"] > 20
+
+
+# --- the daemon beside it --------------------------------------------------------------------
+
+
+def ended(**given: object) -> Ended:
+    """Return a file that came to nothing, but for what is *given*."""
+    said = {"guess": "Jazz", "confidence": 0.5, "sure": 0.5, "source": "model", "met": False}
+    became = {"decision": "not sure", "now": "Jazz", "state": "not_sure", "origin": "none"}
+    return Ended(**{**said, **became, "genres": (), **given})  # type: ignore[arg-type]
+
+
+def lived(*ends: Ended) -> Lived:
+    """Return a life in which the files of a, b, … ended so."""
+    named = dict(zip("abcd", ends, strict=False))
+    no = [False] * len(ends)
+    return Lived(diary=diary(no, no), ends=named, heard=named, words={}, seconds=1.0)
+
+
+def test_two_lives_differ_where_a_decision_does() -> None:
+    """By a thousandth they are the same; each file that differs is told with what differs."""
+    one = lived(ended(), ended(confidence=0.7001), ended())
+    other = lived(ended(), ended(confidence=0.7), ended(guess="Rock", genres=("Rock",)))
+
+    found = daemon_run.compared(one, other)
+
+    assert (found["files"], found["identical"], found["met"]) == (3, 2, False)
+    assert found["differing"] == {"3: c": ["guess 'Jazz', not 'Rock'", "genres (), not ('Rock',)"]}
+    assert daemon_run.compared(one, one)["met"]
 
 
 # --- the trap --------------------------------------------------------------------------------
