@@ -59,12 +59,13 @@ class Voiced:
 def said_of(db: Database, keys: Keys, *, but: str) -> list[Said]:
     """Return what is said of the tracks that share one of *keys*, but for the track *but*.
 
-    Each track speaks once: by the person's last word, else by what a program did to it among
-    many, else by one of its files, else by the tag that it had in a library that was learned
-    from, else by what we guess of it and are not sure of.
+    Each track speaks once: by the person's last word, else by what we guessed of it before a
+    program edited it among many, else by what that did, else by one of its files, else by the
+    tag that it had in a library that was learned from, else by what we guess of it and are not
+    sure of.
     """
     words = {said.fingerprint: said for said in _by_people(db, keys, but)}
-    weaker = (_by_programs, _by_files, _by_lessons, _by_guesses)
+    weaker = (_by_guesses_beneath, _by_programs, _by_files, _by_lessons, _by_guesses)
     for said in (said for source in weaker for said in source(db, keys, but)):
         words.setdefault(said.fingerprint, said)
     return [said for said in words.values() if said.genre]
@@ -211,6 +212,22 @@ def _by_lessons(db: Database, keys: Keys, but: str) -> list[Said]:
 
 
 def _by_guesses(db: Database, keys: Keys, but: str) -> list[Said]:
+    return _guesses(db, keys, but, "state = 'not_sure'")
+
+
+def _by_guesses_beneath(db: Database, keys: Keys, but: str) -> list[Said]:
+    """What we guessed of tracks that a program edited: that it does not know them hides nothing."""
+    edited = """
+        exists (
+            select 1 from feedback
+            join batches on batches.id = feedback.batch
+            where feedback.fingerprint = files.fingerprint and batches.whose = 'program'
+        )
+    """
+    return _guesses(db, keys, but, edited)
+
+
+def _guesses(db: Database, keys: Keys, but: str, which: str) -> list[Said]:
     clause, values = _sharing("files", keys)
     rows = db.execute(
         f"""
@@ -218,7 +235,7 @@ def _by_guesses(db: Database, keys: Keys, but: str) -> list[Said]:
         from files
         join verdicts using (fingerprint)
         where files.fingerprint in ({clause}) and files.fingerprint != ?
-            and state = 'not_sure'
+            and {which}
             and verdicts.genres != '[]'
             and gone_at is null
         order by changed_at desc

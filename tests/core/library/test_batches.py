@@ -12,12 +12,12 @@ from core.decision.memory import WEIGHT
 from core.library import batches, evidence, feedback_log, hearings
 from core.library.batches import Edit
 from core.library.feedback_log import FeedbackRow
-from core.library.files import remember_track
+from core.library.files import remember_track, save_file
 from core.library.hearings import HearingRow
 from core.library.schema import open_library
 from core.names import keys_of
 from daemon.life import meeting
-from tests.factories import NOON
+from tests.factories import NOON, file_row
 
 SECOND = 10**9
 ANN = keys_of(artist="Ann")
@@ -161,6 +161,26 @@ def test_a_programs_words_are_whispers_until_a_person_says_mine(db: Database) ->
     assert memory.recall(db, "new", ANN).artist.said == {"jazz": 1.0}
     assert memory.recall(db, "a", ANN).track == "Jazz"
     assert weighed_elsewhere(db) == (1, 1, 1, 1)
+
+
+def test_what_we_guessed_speaks_on_beneath_what_a_program_did(db: Database) -> None:
+    """That a tagger puts a shop's genres everywhere hides nothing of what was heard."""
+    batch_of(db, "program", edit(db, "a", "Alternative"))
+    row = file_row("/m/a.mp3", fingerprint="a", genres=("Alternative",), artist="Ann")
+    save_file(db, row, NOON)
+    guess = (("Jazz", 0.5),)
+    hearings.save_verdict(
+        db,
+        hearings.VerdictRow(
+            fingerprint="a", model_version="m", genres=guess, evidence="model", segments=1
+        ),
+        NOON,
+    )
+
+    among = memory.recall(db, "new", ANN).artist
+
+    assert among.said == {}
+    assert among.guessed == {"jazz": 0.5 * WEIGHT["guess"]}
 
 
 def test_a_persons_word_stands_beneath_what_a_program_did_later(db: Database) -> None:
