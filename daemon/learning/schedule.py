@@ -1,7 +1,7 @@
 """When the night is, and its missed nights made up for; and when to look for a backup."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -14,6 +14,9 @@ __all__ = ["missed_night", "next_night", "start_over", "start_schedule"]
 
 
 BACK_UP_S = 600  # how often to look whether the day's backup can be made
+# A job that is due once is removed after it ran, and where the scheduler is stopped meanwhile
+# APScheduler does not find it (JobLookupError on its thread); one due again is not removed.
+NEVER_AGAIN = IntervalTrigger(days=36500)
 
 
 def start_schedule(
@@ -38,7 +41,7 @@ def start_schedule(
     if training.nightly:
         once = _once_a_day(night, lambda: datetime.now().astimezone().date())
         scheduler.add_job(once, _trigger(training), id="night")
-    scheduler.add_job(check, id="check")
+    scheduler.add_job(check, NEVER_AGAIN, next_run_time=datetime.now(UTC), id="check")
     scheduler.add_job(back_up, _often(), id="backup")
     scheduler.start()
     return scheduler

@@ -173,7 +173,7 @@ def test_what_was_only_guessed_is_not_called_said(db: Database, judge: Judge) ->
     lines = {line.label: line.text for line in told(why)["How it was decided"].lines}
 
     assert lines["what you said"].startswith("nothing yet")
-    assert lines["our own guesses"] == "of this artist: Fado 0.9 ×, which makes it no surer"
+    assert lines["our own guesses"] == "of this artist: Fado 0.36 ×, which makes it no surer"
 
 
 def test_without_anything_said_or_labelled_it_says_so(db: Database, judge: Judge) -> None:

@@ -97,3 +97,12 @@ def test_a_clock_set_back_delays_no_night() -> None:
             assert schedule.get_job(name).next_run_time - NOW < timedelta(hours=25)
     finally:
         schedule.shutdown(wait=True)
+
+
+def test_a_schedule_that_is_stopped_at_once_ends_without_a_word() -> None:
+    """Its thread may be about to do what is due at the start."""
+    for _ in range(50):
+        checked = threading.Event()
+        schedule = start_schedule(at(NOW + timedelta(hours=2)), lambda: None, check=checked.set)
+        checked.wait(0.0005)
+        schedule.shutdown(wait=True)
