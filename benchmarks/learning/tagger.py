@@ -105,7 +105,9 @@ class _Town:
         chosen = self.rng.integers(len(names), size=len(self.there)).tolist()
         edits = [(clip, (names[each],)) for clip, each in zip(self.there, chosen, strict=True)]
         before, written = _labels(house), self._written(house)
-        differing = sum(house.genres(clip) != said for clip, said in edits)
+        other = [(clip, said) for clip, said in edits if house.genres(clip) != said]
+        # our own tag, which the person had changed, put back: obeyed, and nobody's word
+        back = sum(said in house.written(clip) for clip, said in other)
         began = time.monotonic()
         house.retag(*edits, other="looked up", within_s=WITHIN_S)
         seconds = time.monotonic() - began
@@ -116,7 +118,8 @@ class _Town:
         figures = {
             "files": len(self.there),
             "edited within_s": WITHIN_S,
-            "to another genre": differing,
+            "to another genre": len(other),
+            "to what we had written there": back,
             "named by the person before": len(self.named),
             "written by us before": written,
             "batches": [f"{batch.files} files, a {batch.whose}'s" for batch in found],
@@ -196,9 +199,10 @@ def _met(figures: Mapping[str, Any]) -> dict[str, Any]:
         "of these changed",
         "still not answered",
     )
-    one = figures["batches"] == [f"{figures['to another genre']} files, a program's"]
+    words = figures["to another genre"] - figures["to what we had written there"]
+    one = figures["batches"] == [f"{words} files, a program's"]
     kept = not any(figures[name] for name in nothing)
-    mine = figures['labels to learn from after "mine"'] >= figures["to another genre"]
+    mine = figures['labels to learn from after "mine"'] >= words
     no_worse = figures["against without"]["low"] <= 0
     return {
         "must": "all obeyed, none written to since, one batch that teaches nothing until it is"
