@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.bench import Bench
+from benchmarks.accuracy.figures import interval
 from benchmarks.accuracy.heard import say
 from benchmarks.learning.house import House, room
 from benchmarks.learning.library import Clip, albums, half, shipped
@@ -34,7 +35,6 @@ WITHIN_S = 110.0  # the tagger takes so long
 # it writes one of the shops' words or of the library's genres, by chance: wrong nearly always
 SHOPS = ("Alternative", "Soundtrack", "World")
 POLICY = Policy(threshold=0.9)  # so that some of the files bear a genre of ours
-DRAWS = 2000
 
 
 def rows(bench: Bench, seeds: Sequence[int], *, files: int = FILES) -> dict[str, Any]:
@@ -215,13 +215,10 @@ def _more(change: NDArray[np.float64], who: NDArray[np.int64]) -> dict[str, Any]
     """How many more of 100 files, with a 95 % interval over artists [files]."""
     if not len(change):
         return {"points": 0.0, "low": 0.0, "high": 0.0, "n": 0}
-    rng, who = np.random.default_rng(0), np.unique(who, return_inverse=True)[1]
-    sums, files = np.bincount(who, change), np.bincount(who).astype(float)
-    draws = rng.integers(0, len(sums), (DRAWS, len(sums)))
-    low, high = np.quantile(100 * sums[draws].sum(1) / files[draws].sum(1), (0.025, 0.975))
+    found = interval(100 * change, who.astype(np.int32))
     return {
-        "points": round(100 * float(change.mean()), 2),
-        "low": round(float(low), 2),
-        "high": round(float(high), 2),
+        "points": round(found.value, 2),
+        "low": round(found.low, 2),
+        "high": round(found.high, 2),
         "n": len(change),
     }

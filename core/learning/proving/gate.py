@@ -179,7 +179,7 @@ def _overall(held: _Held) -> dict[str, float]:
         evaluate.calibration_change(held.old, words, held.truth, held.groups)
         for words in (held.new, held.written)
     ]
-    excess, chance = max(honest)
+    excess, chance = max(honest, key=lambda told: (_is_dishonest(*told), told[0]))
     return {
         "tracks": float(len(held.truth)),
         "artists": float(len(np.unique(held.groups))),
@@ -248,9 +248,14 @@ def _against(figures: dict[str, float]) -> list[str]:
     if figures["macro_f1_gain"] < -F1_MARGIN:
         against.append(f"its mean F1 over the genres changes by {figures['macro_f1_gain']:+.3f}")
     change = figures["calibration_error_gain"]
-    if change > CALIBRATION_MARGIN and figures["calibration_error_by_chance"] < DOUBT:
+    if _is_dishonest(change, figures["calibration_error_by_chance"]):
         against.append(f"its confidences are less honest (calibration error {change:+.3f})")
     return against
+
+
+def _is_dishonest(excess: float, by_chance: float) -> bool:
+    """Whether so large an *excess* of calibration error is more than chance makes."""
+    return excess > CALIBRATION_MARGIN and by_chance < DOUBT
 
 
 def _often(gain: float) -> str:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import TrainingError
+from core.learning.figures import evaluate
 from core.learning.proving.gate import (
     Evidence,
     Outcome,
@@ -305,3 +306,18 @@ def test_a_model_without_its_list_is_no_evidence(trained_on: list[str] | None) -
     """It might have heard every track."""
     with pytest.raises(TrainingError, match="does not say which tracks"):
         require_unseen(["a"], trained_on, out_of_fold=())
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_larger_excess_that_may_be_chance_hides_no_smaller_one_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    """Members held out and the finished model are both asked, and each may be refused."""
+    found = iter([(0.025, 0.05), (0.03, 0.2)][::order])
+    monkeypatch.setattr(evaluate, "calibration_change", lambda *_: next(found))
+    same = words(TRUTH, 0.7, seed=1)
+
+    decision = compare(replace(evidence(same, same, TRUTH), deployed=same))
+
+    assert decision.outcome is Outcome.REFUSED
+    assert "+0.025" in " ".join(decision.reasons)
